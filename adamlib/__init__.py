@@ -1,0 +1,98 @@
+"""adamlib: the Adam optimizer and its epsilon, written once and checked against the paper.
+
+The public names, in reading order. Everything is loaded on first use, so that
+``import adamlib`` costs next to nothing and never imports torch, matplotlib or numba.
+
+====================  ==============================================================
+``adamlib.floats``      what a dtype can hold: where eps vanishes, where g² underflows
+``adamlib.moments``     one pure function per moment equation
+``adamlib.dialects``    what each framework calls Adam, as data
+``adamlib.adam``        one step of Adam, pure, for any array library
+``adamlib.optimizer``   Adam for NumPy arrays, in place, with checkpoints
+``adamlib.pytorch``     Adam and AdamW for torch, drop-in
+``adamlib.problems``    what to minimise
+``adamlib.experiments`` run an optimizer on a problem and keep a trace
+``adamlib.figures``     draw a trace
+====================  ==============================================================
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import (
+        adam,
+        dialects,
+        experiments,
+        figures,
+        floats,
+        moments,
+        optimizer,
+        problems,
+        pytorch,
+    )
+    from .adam import AdamState, adam_step, init_state
+    from .dialects import DIALECTS, Dialect
+    from .moments import bias_correction, ema, ema_weights
+    from .optimizer import Adam
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ema": "moments",
+    "bias_correction": "moments",
+    "ema_weights": "moments",
+    "Dialect": "dialects",
+    "DIALECTS": "dialects",
+    "AdamState": "adam",
+    "init_state": "adam",
+    "adam_step": "adam",
+    "Adam": "optimizer",
+}
+_MODULES = (
+    "floats",
+    "moments",
+    "dialects",
+    "adam",
+    "optimizer",
+    "pytorch",
+    "problems",
+    "experiments",
+    "figures",
+)
+
+__all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ below
+    "DIALECTS",
+    "Adam",
+    "AdamState",
+    "Dialect",
+    "adam",
+    "adam_step",
+    "bias_correction",
+    "dialects",
+    "ema",
+    "ema_weights",
+    "experiments",
+    "figures",
+    "floats",
+    "init_state",
+    "moments",
+    "optimizer",
+    "problems",
+    "pytorch",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME, *_MODULES])

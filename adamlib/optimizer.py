@@ -1,0 +1,513 @@
+"""Adam for NumPy arrays: in place, all or nothing, with checkpoints.
+
+The update itself is `adamlib.adam.adam_step`, applied to blocks that fit the processor's
+cache. So there is one rule, no temporary array as large as a parameter, and memory is
+crossed once.
+"""
+
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .adam import AdamState, adam_step, check_hyperparameters, check_options
+from .dialects import Dialect, find_dialect
+
+Params = NDArray | list[NDArray] | dict[str, NDArray]
+
+BLOCK_BYTES = 128 * 1024
+"""Size of a block: the four arrays and the temporaries of `adam_step` stay in the L2 cache."""
+
+BACKENDS = ("auto", "numpy")
+HYPERPARAMETERS = (
+    "lr",
+    "betas",
+    "eps",
+    "weight_decay",
+    "decoupled_weight_decay",
+    "amsgrad",
+    "maximize",
+    "dialect",
+)
+MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
+CHECKPOINT_FORMAT = "adamlib-checkpoint-1"
+
+
+class Adam:
+    """The Adam optimizer for NumPy arrays, updated in place.
+
+    Parameters
+    ----------
+    params : ndarray, list of ndarray or dict of ndarray
+        Float or complex arrays, writable, of any shape, stride and order; updated in place.
+    lr : float
+        Learning rate α, finite, 0 or more. An attribute: set ``optimizer.lr`` for a schedule.
+    betas : pair of floats
+        (β₁, β₂), each in [0, 1).
+    eps : float
+        ε, finite, 0 or more (0 is allowed, and divides by zero where a gradient is zero).
+    weight_decay : float
+        0 or more; L2 unless decoupled.
+    decoupled_weight_decay, amsgrad, maximize, dialect
+        As `adamlib.adam_step` takes them.
+    backend : {"auto", "numpy"}
+        What computes the step.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid learning rate: -1`` and the like; ``optimizer got an empty parameter list``;
+        ``params[0] is read-only``; ``params[1] shares memory with params[0]``.
+    TypeError
+        ``params[0] must be a float array, got dtype int64`` and the like.
+
+    Examples
+    --------
+    >>> weights = np.array([3.0, -1.0])
+    >>> optimizer = Adam(weights, lr=0.5)
+    >>> optimizer.step(np.array([2.0, 2.0]))
+    >>> weights.round(6)
+    array([ 2.5, -1.5])
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 02.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        decoupled_weight_decay: bool = False,
+        amsgrad: bool = False,
+        maximize: bool = False,
+        dialect: str | Dialect = "pytorch",
+        backend: str = "auto",
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(
+                f"Unknown backend: {backend!r} (expected one of {', '.join(BACKENDS)})"
+            )
+        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self.decoupled_weight_decay, self.amsgrad = decoupled_weight_decay, amsgrad
+        self.maximize, self.backend = maximize, backend
+        self.dialect = find_dialect(dialect).name
+        _check(self._hyperparameters())
+        self.params = params
+        self._names, self._params = _flatten("params", params)
+        _check_params(self._params, self._names)
+        self._owners = {id(_owner(param)) for param in self._params}
+        self._state: dict[int, AdamState] = {}
+
+    def step(self, grads: Params) -> None:
+        """Take one step: update the parameters and the moments in place.
+
+        Everything is checked before the first number is written, so a step that raises has
+        changed nothing.
+
+        Parameters
+        ----------
+        grads : ndarray, list or dict
+            The structure, shapes and dtypes of ``params``. A None in a list or dict leaves
+            its parameter alone, its moments and step count included.
+
+        Raises
+        ------
+        ValueError
+            ``grads has 1 entries (expected 2)``, ``grads[0] has shape (3,) (expected (2,))``;
+            a hyperparameter that was set to a bad value.
+        TypeError
+            ``grads must be a list, got dict``, ``grads[0] has dtype float64 (expected
+            float32)``.
+        """
+        options = self._hyperparameters()
+        _check(options)
+        pairs = list(self._pair(grads))
+        for i, _, _ in pairs:
+            if options["amsgrad"] and i in self._state and self._state[i].max_exp_avg_sq is None:
+                raise ValueError(
+                    "amsgrad was switched on after the first step (expected it when the "
+                    "optimizer is made)"
+                )
+        states = {i: self._state.get(i) or _zero_state(p, self.amsgrad) for i, p, _ in pairs}
+        for i, param, grad in pairs:
+            self._state[i] = _step_in_blocks(param, grad, states[i], options)
+
+    def _hyperparameters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in HYPERPARAMETERS}
+
+    def _pair(self, grads: Params) -> Iterator[tuple[int, NDArray, NDArray]]:
+        """Give (index, parameter, gradient) of every gradient that is not None, checked."""
+        if isinstance(self.params, np.ndarray):
+            values = [grads]
+        elif isinstance(self.params, dict):
+            if not isinstance(grads, dict):
+                raise TypeError(f"grads must be a dict, got {type(grads).__name__}")
+            if grads.keys() != self.params.keys():
+                raise ValueError(
+                    f"grads has the keys {list(grads)} (expected {list(self.params)})"
+                )
+            values = [grads[name] for name in self.params]
+        else:
+            if not isinstance(grads, (list, tuple)):
+                raise TypeError(f"grads must be a list, got {type(grads).__name__}")
+            if len(grads) != len(self._params):
+                raise ValueError(f"grads has {len(grads)} entries (expected {len(self._params)})")
+            values = list(grads)
+        for i, (param, grad) in enumerate(zip(self._params, values, strict=True)):
+            if grad is not None:
+                yield i, param, self._checked_grad(param, grad, f"grads{self._names[i]}")
+
+    def _checked_grad(self, param: NDArray, grad: NDArray, name: str) -> NDArray:
+        if not isinstance(grad, np.ndarray):
+            raise TypeError(f"{name} must be an array, got {type(grad).__name__}")
+        if grad.shape != param.shape:
+            raise ValueError(f"{name} has shape {grad.shape} (expected {param.shape})")
+        if grad.dtype != param.dtype:
+            raise TypeError(f"{name} has dtype {grad.dtype} (expected {param.dtype})")
+        if not param.flags.writeable:
+            raise ValueError(f"params{name.removeprefix('grads')} is read-only")
+        # A gradient that lies in a parameter's memory (of x·y it is y itself) would change
+        # while that parameter is updated.
+        return grad.copy() if id(_owner(grad)) in self._owners else grad
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of state and hyperparameters in the layout of torch's optimizers.
+
+        Returns
+        -------
+        dict
+            ``state``: index of the parameter → ``step`` (0-d int64 array), ``exp_avg``,
+            ``exp_avg_sq`` and, with amsgrad, ``max_exp_avg_sq``; only parameters that have
+            taken a step stand in it. ``param_groups``: a list of one dict with the
+            hyperparameters, ``params`` (the indices) and, where ``params`` is a dict,
+            ``param_names``.
+        """
+        group = self._hyperparameters() | {"params": list(range(len(self._params)))}
+        if isinstance(self.params, dict):
+            group["param_names"] = list(self.params)
+        state = {i: {k: v.copy() for k, v in _arrays(s).items()} for i, s in self._state.items()}
+        return {"state": state, "param_groups": [group]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a copy of state and hyperparameters; changes nothing when it raises.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict` of this class, or of `torch.optim.Adam` with one parameter group
+            of CPU tensors. As in torch, its hyperparameters replace those of the optimizer.
+
+        Raises
+        ------
+        ValueError
+            ``loaded state dict has a different number of parameter groups``, ``loaded state
+            dict contains a parameter group that doesn't match the size of optimizer's
+            group``, ``loaded state dict has no 'betas' …``, ``state[0]['exp_avg'] has shape
+            (3,) (expected (2,))``.
+        TypeError
+            ``state_dict must be a dict, got list``; wrong dtypes.
+        """
+        options, saved = _parse(state_dict, self._params, self._names_of_dict())
+        self._state = {i: _copied(saved[i]) for i in saved}
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    def _names_of_dict(self) -> list[str] | None:
+        return list(self.params) if isinstance(self.params, dict) else None
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write parameters, state and hyperparameters to exactly that path.
+
+        The file is an npz without pickles. It is written beside the target, flushed to the
+        disk and then renamed, so that the path holds either the old file or the new one.
+
+        Parameters
+        ----------
+        path : str or path
+            A file in an existing folder; replaced if it exists.
+
+        Raises
+        ------
+        TypeError
+            ``path must be a str or a path, got int``.
+        OSError
+            What the file system says; a file already there is then untouched.
+        """
+        state = self.state_dict()
+        header = {"format": CHECKPOINT_FORMAT, "param_groups": state["param_groups"]}
+        arrays = {f"param/{i}": param for i, param in enumerate(self._params)}
+        for i, entries in state["state"].items():
+            arrays |= {f"{key}/{i}": value for key, value in entries.items()}
+        _write_whole(_as_path(path), {"header": np.array(json.dumps(header)), **arrays})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, params: Params) -> Self:
+        """Make an optimizer from a checkpoint, and restore the parameters into ``params``.
+
+        Training goes on from there equal to the bit.
+
+        Parameters
+        ----------
+        path : str or path
+            Written by `save`.
+        params : ndarray, list or dict
+            Writable arrays of the saved structure, shapes and dtypes; overwritten with the
+            saved values once the whole file has been read and checked.
+
+        Returns
+        -------
+        Adam
+
+        Raises
+        ------
+        ValueError
+            ``'run.npz' is no complete adamlib checkpoint (…)``; ``the checkpoint has 2
+            parameters (expected 1)``; a shape or dtype that differs.
+        FileNotFoundError
+            There is no such file.
+        """
+        header, arrays = _read_whole(_as_path(path))
+        names, targets = _flatten("params", params)
+        _check_params(targets, names)
+        group = header["param_groups"][0]
+        if len(group["params"]) != len(targets):
+            raise ValueError(
+                f"the checkpoint has {len(group['params'])} parameters (expected {len(targets)})"
+            )
+        values = [arrays.pop(f"param/{i}") for i in range(len(targets))]
+        for name, value, target in zip(names, values, targets, strict=True):
+            _check_like(f"the checkpoint's params{name}", value, target)
+        state: dict[int, dict[str, NDArray]] = {}
+        for key, value in arrays.items():
+            entry, _, index = key.partition("/")
+            state.setdefault(int(index), {})[entry] = value
+        saved = {"state": state, "param_groups": header["param_groups"]}
+        dict_names = list(params) if isinstance(params, dict) else None
+        _parse(saved, targets, dict_names)
+        optimizer = cls(params)
+        optimizer.load_state_dict(saved)
+        for value, target in zip(values, targets, strict=True):
+            target[...] = value
+        return optimizer
+
+
+def _step_in_blocks(
+    param: NDArray, grad: NDArray, state: AdamState, options: dict[str, Any]
+) -> AdamState:
+    """Apply `adam_step` block by block, writing parameter and moments in place."""
+    written = [param, *_moments(state)]
+    with np.nditer(
+        [grad, *written],
+        flags=["external_loop", "buffered", "zerosize_ok"],
+        op_flags=[["readonly"], *[["readwrite"]] * len(written)],
+        buffersize=BLOCK_BYTES // param.itemsize,
+    ) as blocks:
+        for block_grad, block_param, *moments in blocks:
+            new_param, new = adam_step(
+                block_param, block_grad, AdamState(state.step, *moments), **options
+            )
+            block_param[...] = new_param
+            for old_moment, new_moment in zip(moments, _moments(new), strict=False):
+                old_moment[...] = new_moment
+    return AdamState(state.step + 1, *_moments(state))
+
+
+def _moments(state: AdamState) -> list[NDArray]:
+    moments = (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq)
+    return [moment for moment in moments if moment is not None]
+
+
+def _zero_state(param: NDArray, amsgrad: bool) -> AdamState:
+    return AdamState(0, *(np.zeros_like(param, subok=False) for _ in range(2 + bool(amsgrad))))
+
+
+def _arrays(state: AdamState) -> dict[str, NDArray]:
+    named = zip(MOMENTS, _moments(state), strict=False)
+    return {"step": np.asarray(state.step), **dict(named)}
+
+
+def _copied(state: AdamState) -> AdamState:
+    return AdamState(state.step, *(moment.copy() for moment in _moments(state)))
+
+
+def _owner(array: NDArray) -> NDArray:
+    return array if array.base is None else array.base
+
+
+def _check(options: dict[str, Any]) -> None:
+    rule = find_dialect(options["dialect"])
+    check_hyperparameters(
+        options["lr"], options["betas"], options["eps"], options["weight_decay"]
+    )
+    flags = ("decoupled_weight_decay", "amsgrad", "maximize")
+    check_options(rule, options["weight_decay"], *(options[flag] for flag in flags))
+
+
+def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:
+    """Give a printable name and the array of every parameter."""
+    if isinstance(params, np.ndarray):
+        return [""], [params]
+    if isinstance(params, dict):
+        return [f"[{name!r}]" for name in params], list(params.values())
+    if isinstance(params, (list, tuple)):
+        return [f"[{i}]" for i in range(len(params))], list(params)
+    hint = " (adamlib.pytorch.Adam takes tensors)" if "torch" in type(params).__module__ else ""
+    raise TypeError(
+        f"{what} must be a float array, a list or a dict of float arrays, "
+        f"got {type(params).__name__}{hint}"
+    )
+
+
+def _check_params(params: list[NDArray], names: list[str]) -> None:
+    if not params:
+        raise ValueError("optimizer got an empty parameter list")
+    for i, (name, param) in enumerate(zip(names, params, strict=True)):
+        if not isinstance(param, np.ndarray):
+            raise TypeError(f"params{name} must be a float array, got {type(param).__name__}")
+        if param.dtype.kind not in "fc":
+            raise TypeError(f"params{name} must be a float array, got dtype {param.dtype}")
+        if not param.flags.writeable:
+            raise ValueError(f"params{name} is read-only")
+        for other, earlier in zip(names, params[:i], strict=False):
+            if np.shares_memory(param, earlier):
+                raise ValueError(f"params{name} shares memory with params{other}")
+
+
+def _check_like(name: str, value: object, param: NDArray) -> None:
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+    if value.shape != param.shape:
+        raise ValueError(f"{name} has shape {value.shape} (expected {param.shape})")
+    if value.dtype != param.dtype:
+        raise TypeError(f"{name} has dtype {value.dtype} (expected {param.dtype})")
+
+
+def _parse(
+    state_dict: dict[str, Any], params: list[NDArray], names: list[str] | None
+) -> tuple[dict[str, Any], dict[int, AdamState]]:
+    """Check a state dict against the parameters; return hyperparameters and states."""
+    if not isinstance(state_dict, dict):
+        raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
+    if not isinstance(state_dict.get("param_groups"), list) or "state" not in state_dict:
+        raise ValueError(
+            f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
+        )
+    if len(state_dict["param_groups"]) != 1:
+        raise ValueError("loaded state dict has a different number of parameter groups")
+    group = dict(state_dict["param_groups"][0])
+    if len(group.pop("params", ())) != len(params):
+        raise ValueError(
+            "loaded state dict contains a parameter group that doesn't match the size of "
+            "optimizer's group"
+        )
+    saved_names = group.pop("param_names", None)
+    if names is not None and saved_names is not None and names != saved_names:
+        raise ValueError(f"loaded state dict has parameters {saved_names} (expected {names})")
+    options = _options(group)
+    states = {}
+    for i, entries in state_dict["state"].items():
+        if type(i) is not int or not 0 <= i < len(params):
+            raise ValueError(
+                f"loaded state dict has state of parameter {i!r} "
+                f"(expected an index below {len(params)})"
+            )
+        states[i] = _state(i, entries, params[i], bool(options["amsgrad"]))
+    return options, states
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    """Read the hyperparameters of a parameter group, torch's or ours."""
+    group = {"dialect": "pytorch", **group}
+    for name in TORCH_ONLY:
+        if group.pop(name, None) and name in ("capturable", "differentiable"):
+            raise ValueError(f"loaded state dict has {name}=True (expected False)")
+    missing = [name for name in HYPERPARAMETERS if name not in group]
+    if missing:
+        raise ValueError(
+            f"loaded state dict has no {missing[0]!r} (expected the parameter group of an Adam)"
+        )
+    options = {name: group[name] for name in HYPERPARAMETERS}
+    if isinstance(options["betas"], list):  # JSON has no tuples
+        options["betas"] = tuple(options["betas"])
+    _check(options)
+    return options
+
+
+def _state(i: int, entries: dict[str, Any], param: NDArray, amsgrad: bool) -> AdamState:
+    """Check and convert the state of one parameter; shares memory with ``entries``."""
+    needed = ("step", *MOMENTS[: 2 + amsgrad])
+    missing = [key for key in needed if key not in entries]
+    if missing:
+        raise ValueError(f"state[{i}] has no {missing[0]!r} (expected {', '.join(needed)})")
+    step = float(entries["step"])
+    if not (step >= 0 and step.is_integer()):
+        raise ValueError(f"state[{i}]['step'] is {step} (expected a whole number, 0 or more)")
+    moments = [np.asarray(entries[key]) for key in needed[1:]]
+    for key, moment in zip(needed[1:], moments, strict=True):
+        _check_like(f"state[{i}][{key!r}]", moment, param)
+    return AdamState(int(step), *moments)
+
+
+def _as_path(path: str | os.PathLike) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a path, got {type(path).__name__}")
+    return Path(path)
+
+
+def _write_whole(path: Path, arrays: dict[str, NDArray]) -> None:
+    """Write an npz so that the path never holds half of it."""
+    target = Path(os.path.realpath(path))  # a link keeps pointing to its file
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    if os.name == "posix":  # the rename itself reaches the disk with its folder
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _read_whole(path: Path) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Read every array of a checkpoint, or say that it is none."""
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as npz:
+                arrays = {key: npz[key] for key in npz.files}
+            header = json.loads(str(arrays.pop("header")))
+            if header["format"] != CHECKPOINT_FORMAT:
+                raise ValueError(f"format {header['format']!r}")
+            expected = {f"param/{i}" for i in header["param_groups"][0]["params"]}
+            if not expected <= arrays.keys():
+                raise ValueError("parameters are missing")
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            OSError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise ValueError(
+                f"{str(path)!r} is no complete adamlib checkpoint ({error})"
+            ) from error
+    return header, arrays
