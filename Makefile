@@ -1,0 +1,81 @@
+# The commands of this course; `make help` lists them.
+#
+# Which Python they use, the first that applies:
+#   PYTHON=/path/to/python   taken as it is, nothing is installed
+#   a conda environment      where it is active and `pip install -e .` was run in it
+#   .venv                    made on first use from BASE_PYTHON (python3) with PIP_ARGS for pip
+
+BASE_PYTHON ?= python3
+PIP_ARGS ?=
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+JUNIT ?=
+SCREENSHOTS ?= screenshots
+export PIP_ARGS
+
+# -I: without the current folder, where `adamlib` could be imported without being installed
+in_conda = $(if $(CONDA_PREFIX),$(shell "$(CONDA_PREFIX)/bin/python" -I -c "import adamlib; print('yes')" 2>/dev/null))
+
+ifdef PYTHON
+  PY := $(PYTHON)
+else ifeq ($(in_conda),yes)
+  PY := $(CONDA_PREFIX)/bin/python
+else
+  PY := .venv/bin/python
+  READY := set-up
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
+        notebooks notebooks-normal test-environments test-browser clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+set-up:  ## make or update .venv (every other command does this first)
+	@$(BASE_PYTHON) tools/set_up.py
+
+lab: $(READY)  ## open JupyterLab on your own copy of the notebooks, work/
+	@$(PY) tools/lab.py work $(LAB_ARGS)
+
+lab-reset: $(READY)  ## move work/ aside and make a new copy
+	@$(PY) tools/lab.py reset
+
+edit: $(READY)  ## open JupyterLab on the original notebooks
+	@$(PY) tools/lab.py edit $(LAB_ARGS)
+
+test: $(READY)  ## unit tests, doctests and every notebook (JUNIT=report.xml, PYTEST_ARGS=...)
+	@$(PY) -m pytest -n logical $(if $(JUNIT),--junitxml=$(JUNIT)) $(PYTEST_ARGS)
+
+lint: lint-code lint-spelling lint-notebooks lint-files  ## everything that is checked without running it
+
+lint-code: $(READY)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+lint-spelling: $(READY)
+	@$(PY) -m codespell_lib
+
+lint-notebooks: $(READY)
+	@$(PY) tools/notebooks.py --check
+
+lint-files: $(READY)
+	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(PY) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+notebooks: $(READY)  ## run the original notebooks and store their outputs, normalised
+	@$(PY) tools/notebooks.py $(NOTEBOOKS)
+
+notebooks-normal: $(READY)  ## write them in the normal form without running them
+	@$(PY) tools/notebooks.py --keep-outputs $(NOTEBOOKS)
+
+test-environments: $(READY)  ## the notebooks with other thread counts and instruction sets
+	@$(PY) tools/environments.py
+
+test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
+	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) tools/browser.py $(SCREENSHOTS)
+
+clean:  ## remove caches and builds; never work/ nor .venv
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots
+	find adamlib tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,0 +1,74 @@
+"""Bounds stand once, in pyproject.toml; everything that repeats one is held in step with it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from oldest import oldest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import adamlib
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# names on conda-forge where they differ from PyPI's
+CONDA_NAMES = {"torch": "pytorch"}
+
+
+def requirements(*extras: str) -> dict[str, Requirement]:
+    lines = PROJECT["dependencies"] + [line for extra in extras for line in EXTRAS[extra]]
+    return {Requirement(line).name: Requirement(line) for line in lines}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): str(pin.specifier) for pin in found}
+
+
+def test_environment_yml_has_the_same_bounds():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    packages = [line for line in environment["dependencies"] if isinstance(line, str)]
+    ours = requirements("course", "test").values()
+    wanted = [f"{CONDA_NAMES.get(each.name, each.name)}{each.specifier}" for each in ours]
+    assert packages == [f"python{PROJECT['requires-python']}", "pip", *wanted]
+    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+    assert environment["channels"] == ["conda-forge"]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_every_direct_dependency_is_pinned_within_its_bounds(extra):
+    for requirement in requirements(extra).values():
+        pin = pins().get(canonicalize_name(requirement.name))
+        assert pin, f"{requirement.name} of [{extra}] is not in constraints.txt"
+        version = pin.removeprefix("==")
+        assert requirement.specifier.contains(version), f"{requirement} excludes the pin {pin}"
+
+
+def test_constraints_are_exact_public_versions():
+    for name, specifier in pins().items():
+        assert re.fullmatch(r"==[\w.]+", specifier), f"{name}{specifier}"
+
+
+def test_oldest_versions_are_the_bounds():
+    wanted = [str(each).replace(">=", "==") for each in requirements("course", "test").values()]
+    assert oldest() == wanted
+
+
+def test_there_are_no_upper_bounds():
+    for each in requirements(*EXTRAS).values():
+        assert re.fullmatch(r">=[\w.]+", str(each.specifier)), each
+
+
+def test_the_version_stands_in_the_citation_too():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == adamlib.__version__
+
+
+def test_the_workflow_runs_the_oldest_python():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert f'"{PROJECT["requires-python"].removeprefix(">=")}"' in workflow

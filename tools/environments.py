@@ -1,0 +1,80 @@
+"""Run every notebook test with other thread counts and instruction sets.
+
+The stored outputs must hold on the reader's machine, which has other cores and another processor.
+
+    python tools/environments.py [arguments for pytest, such as -x]
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def numpy_features() -> tuple[list[str], list[str]]:
+    """The features with code of their own in NumPy that this CPU has: all of them, as AVX512."""
+    config = np.show_config(mode="dicts")["SIMD Extensions"]
+    found = [name for name in config.get("found", []) if name.isidentifier()]
+    # NumPy before 2.4 names single instruction sets, 2.4 groups them: X86_V4 is AVX512
+    return found, [name for name in found if re.match("AVX512|X86_V4", name)]
+
+
+def environments() -> dict[str, dict[str, str]]:
+    """Name of each environment → the variables that make it."""
+    found = {f"{n} thread{'s' * (n > 1)}": dict.fromkeys(THREADS, str(n)) for n in (1, 2)}
+    for capability in ("default", "avx2", "avx512"):
+        found[f"torch with {capability}"] = {"ATEN_CPU_CAPABILITY": capability}
+    every, avx512 = numpy_features()
+    if avx512:
+        found["NumPy without AVX512"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(avx512)}
+    if every:
+        found["NumPy without AVX2 and AVX512"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(every)}
+    return found
+
+
+def torch_capability(variables: dict[str, str]) -> str:
+    """What torch really uses there: it ignores what the CPU has not."""
+    code = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
+    )
+    return process.stdout.strip() or "torch did not start"
+
+
+def run(
+    variables: dict[str, str], extra: Sequence[str], notebooks: Path = NOTEBOOKS
+) -> tuple[bool, str]:
+    """Run the notebooks in one environment; pytest's closing line, and its report on failure."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", str(notebooks), *extra]
+    process = subprocess.run(
+        command, env=os.environ | variables, capture_output=True, text=True, cwd=NOTEBOOKS.parent
+    )
+    lines = process.stdout.strip().splitlines() or [process.stderr]
+    passed = process.returncode == 0
+    return passed, lines[-1] if passed else process.stdout + process.stderr
+
+
+def main(extra: Sequence[str] = sys.argv[1:]) -> int:
+    failed = 0
+    for name, variables in environments().items():
+        started = time.perf_counter()
+        passed, summary = run(variables, extra)
+        seconds = time.perf_counter() - started
+        used = f" (torch uses {torch_capability(variables)})" if "torch" in name else ""
+        print(f"{'passed' if passed else 'FAILED'}  {name}{used}  {seconds:.0f} s", flush=True)
+        if not passed:
+            print(summary)
+            failed += 1
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

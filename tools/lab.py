@@ -1,0 +1,109 @@
+"""Open JupyterLab on the reader's own copy of the notebooks, or on the originals.
+
+python tools/lab.py work [JupyterLab's arguments]   copy what is missing to work/ and open it
+python tools/lab.py edit [JupyterLab's arguments]   open notebooks/ itself
+python tools/lab.py reset                           move work/ aside and make a new copy
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat.sign import NotebookNotary
+
+ROOT = Path(__file__).resolve().parent.parent
+IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
+
+
+def copy_missing(source: Path, target: Path) -> list[Path]:
+    """Copy the files that target lacks and return them; what is there is never overwritten."""
+    copied = []
+
+    def copy(old: str, new: str) -> None:
+        if not os.path.exists(new):
+            shutil.copy2(old, new)
+            copied.append(Path(new))
+
+    shutil.copytree(source, target, ignore=IGNORED, copy_function=copy, dirs_exist_ok=True)
+    return copied
+
+
+def trust(paths: Sequence[Path]) -> None:
+    """Sign fresh copies, so that JupyterLab shows their stored outputs without a question."""
+    notary = NotebookNotary()
+    for path in paths:
+        if path.suffix == ".ipynb":
+            notary.sign(nbformat.read(path, as_version=4))
+
+
+def move_aside(work: Path) -> Path | None:
+    """Rename work to the first free work-1, work-2, ...; None where there is nothing to move."""
+    if not work.exists():
+        return None
+    number = 1
+    while (aside := work.with_name(f"{work.name}-{number}")).exists():
+        number += 1
+    work.rename(aside)
+    return aside
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Jupyter's settings for the course, without writing into the user's own."""
+    ours = str(ROOT / "tools" / "jupyter")
+    path = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_CONFIG_PATH")]))
+    return {
+        **os.environ,
+        "JUPYTER_CONFIG_PATH": path,
+        # the tabs of another project, which JupyterLab would restore here, do not exist here
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".ipynb_checkpoints" / "workspaces"),
+    }
+
+
+def command(folder: Path, extra: Sequence[str]) -> list[str]:
+    """The command that opens JupyterLab in a folder at its first notebook."""
+    first = min(path.name for path in folder.glob("*.ipynb"))
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab/tree/{first}",
+        "--ServerApp.ip=localhost",
+        *extra,
+    ]
+
+
+def open_lab(folder: Path, extra: Sequence[str]) -> int:
+    """Run JupyterLab until it is stopped."""
+    try:
+        return subprocess.call(command(folder, extra), env=environment(folder))
+    except KeyboardInterrupt:
+        return 0
+
+
+def make_work(root: Path) -> None:
+    """Bring work/ up to date with notebooks that have come since."""
+    trust(copy_missing(root / "notebooks", root / "work"))
+
+
+def main(argv: Sequence[str] = sys.argv[1:], root: Path = ROOT) -> int:
+    if not argv or argv[0] not in ("work", "edit", "reset"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    if argv[0] == "edit":
+        return open_lab(root / "notebooks", argv[1:])
+    if argv[0] == "reset":
+        aside = move_aside(root / "work")
+        make_work(root)
+        print(f"work/ is new; the old one is {aside.name}/" if aside else "work/ is new")
+        return 0
+    make_work(root)
+    return open_lab(root / "work", argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""Make .venv and install everything the course needs; do nothing where that is already done.
+
+    python3 tools/set_up.py
+
+`make` calls this before everything else. It uses the standard library only, and is written so
+that every Python from 2.7 on can read it: a wrong Python then gets a sentence that says what to do
+instead of a SyntaxError. Extra arguments for pip come from the environment variable PIP_ARGS.
+"""
+
+from __future__ import print_function
+
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+EXTRAS = "course,test"
+NEEDED_GB = 1.8
+NEWEST_TRIED = 14  # Python 3.14, the newest in the workflow
+
+
+class Problem(Exception):
+    """Something only the user can put right; the text says what happened and what to do."""
+
+
+def venv_python(folder):
+    """Path of the interpreter inside a virtual environment."""
+    if os.name == "nt":
+        return os.path.join(folder, "Scripts", "python.exe")
+    return os.path.join(folder, "bin", "python")
+
+
+def read(root, name):
+    with open(os.path.join(root, name), "rb") as file:
+        return file.read()
+
+
+def oldest_python(root):
+    """The bound in pyproject.toml, as a pair of integers."""
+    text = read(root, "pyproject.toml").decode("utf-8")
+    found = re.search(r'requires-python = ">=(\d+)\.(\d+)"', text)
+    return int(found.group(1)), int(found.group(2))
+
+
+def find_newer(oldest):
+    """Name of a fitting Python on the PATH, newest first, or None."""
+    names = ["python3.%d" % minor for minor in range(NEWEST_TRIED, oldest[1] - 1, -1)]
+    return next((name for name in names if works(name, "-c", "import ensurepip, venv")), None)
+
+
+def check_python(version, oldest):
+    """Refuse a Python that is older than the course needs."""
+    if tuple(version[:2]) >= oldest:
+        return
+    name = find_newer(oldest)
+    if name:
+        advice = "There is a newer one here. Type:\n\n    make test BASE_PYTHON=%s" % name
+    else:
+        advice = (
+            "Install Python %d.%d or newer (from your system's package manager or python.org),\n"
+            "then name it:\n\n    make test BASE_PYTHON=/path/to/python3" % oldest
+        )
+    raise Problem(
+        "This is Python %d.%d (%s), and the course needs %d.%d or newer.\n%s"
+        % (version[0], version[1], sys.executable, oldest[0], oldest[1], advice)
+    )
+
+
+def check_venv_module():
+    """Refuse a Python without `venv`; Debian and Ubuntu ship it in a package of its own."""
+    try:
+        import ensurepip  # noqa: F401 - what `venv` needs to put pip into the environment
+        import venv  # noqa: F401
+    except ImportError as error:
+        raise Problem(
+            "This Python (%s) cannot make a virtual environment: %s.\n"
+            "On Debian and Ubuntu type:\n\n    sudo apt install python%d.%d-venv\n\n"
+            "and repeat your command. Elsewhere, install a complete Python and name it with "
+            "BASE_PYTHON=/path/to/python3."
+            % (sys.executable, error, sys.version_info[0], sys.version_info[1])
+        )
+
+
+def check_space(free, needed_gb=NEEDED_GB):
+    """Refuse to begin where the disk is too full to finish."""
+    if free < needed_gb * 1e9:
+        raise Problem(
+            "There is too little room on this disk: %.1f GB are free, the set-up needs about "
+            "%.1f GB.\nFree some space, or move this folder to another disk, and repeat your command."
+            % (free / 1e9, needed_gb)
+        )
+
+
+def explain(stderr, python_version):
+    """Say what pip's (or venv's) error output means and what to do, for the usual causes."""
+    text = stderr.lower()
+    if "no space left" in text or "errno 28" in text or "not enough space" in text:
+        return (
+            "The disk is full. The set-up needs about %.1f GB: free some space and repeat your "
+            "command; it goes on where it stopped." % NEEDED_GB
+        )
+    network = (
+        "newconnectionerror|connection broken|failed to establish|name resolution|getaddrinfo|"
+        "connecttimeout|readtimeout|timed out|proxyerror|network is unreachable|"
+        "max retries exceeded|remotedisconnected"
+    )
+    if re.search(network, text):
+        return (
+            "The packages could not be downloaded: no connection to the package index.\n"
+            "Check the network (behind a proxy set HTTPS_PROXY) and repeat your command; it goes "
+            "on where it stopped.\nAn index of your own: make test PIP_ARGS='--index-url URL'. "
+            "Once the set-up is done, no network is needed."
+        )
+    if "no matching distribution found" in text:
+        return (
+            "One of the packages has no version for this Python (%s) on this system, see above.\n"
+            "Pythons 3.11 to 3.%d are tried; name one with BASE_PYTHON=/path/to/python3 after "
+            "removing the folder .venv." % (python_version, NEWEST_TRIED)
+        )
+    return (
+        "The set-up failed, see above. Repeat your command; if it fails again, remove .venv first."
+    )
+
+
+def run(command):
+    """Run a command; its output goes to the terminal (pip draws its progress there)."""
+    # Only stderr is piped: an stdout that is not a terminal would hide pip's progress bars.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    lines = []
+    for raw in iter(process.stderr.readline, b""):
+        line = raw.decode("utf-8", "replace")
+        lines.append(line)
+        sys.stderr.write(line)
+    process.stderr.close()
+    if process.wait() != 0:
+        version = "%d.%d" % tuple(sys.version_info[:2])
+        raise Problem(explain("".join(lines), version))
+
+
+def fingerprint(root):
+    """Changes when a repeated set-up could install something else."""
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "constraints.txt"):
+        digest.update(read(root, name))
+    # a moved folder breaks the scripts in .venv, which hold absolute paths
+    digest.update((os.path.abspath(root) + EXTRAS).encode("utf-8"))
+    return digest.hexdigest()
+
+
+def works(python, *arguments):
+    """True where this interpreter starts and ends well with these arguments."""
+    with open(os.devnull, "wb") as nowhere:
+        try:
+            return subprocess.call([python] + list(arguments), stdout=nowhere, stderr=nowhere) == 0
+        except OSError:
+            return False
+
+
+def up_to_date(root, folder, stamp):
+    """True where the last set-up ended, with these very files, and its Python still starts."""
+    try:
+        written = read(folder, os.path.basename(stamp)).decode("ascii")
+    except (IOError, OSError):
+        return False
+    return written == fingerprint(root) and works(venv_python(folder), "-c", "")
+
+
+def free_bytes(root):
+    import shutil
+
+    return shutil.disk_usage(root).free
+
+
+def install(root, folder):
+    """Fill the environment. pip keeps what is there already, so this resumes after a break."""
+    python = venv_python(folder)
+    if not works(python, "-m", "pip", "--version"):
+        run([sys.executable, "-m", "venv", "--clear", folder])
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    pip += ["--constraint", os.path.join(root, "constraints.txt")]
+    pip += shlex.split(os.environ.get("PIP_ARGS", ""))
+    # The build backend is installed first and used from here: with pip's build isolation it would
+    # be downloaded again, unpinned, at every set-up.
+    run(pip + ["setuptools"])
+    run(pip + ["--no-build-isolation", "--editable", "%s[%s]" % (root, EXTRAS)])
+
+
+def set_up(root=ROOT):
+    """The whole set-up; raises Problem."""
+    check_python(sys.version_info, oldest_python(root))
+    folder = os.path.join(root, ".venv")
+    stamp = os.path.join(folder, "set-up-done")
+    if up_to_date(root, folder, stamp):
+        return
+    check_venv_module()
+    done_before = os.path.exists(stamp)
+    if not done_before:
+        check_space(free_bytes(root))
+    print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB)
+    sys.stdout.flush()
+    install(root, folder)
+    with open(stamp, "w") as file:
+        file.write(fingerprint(root))
+    print("Set-up done.")
+
+
+def main(root=ROOT):
+    try:
+        set_up(root)
+    except Problem as problem:
+        print("\n%s" % problem, file=sys.stderr)
+        return 1
+    except (IOError, OSError) as error:
+        print("\n%s\n%s" % (error, explain(str(error), sys.version.split()[0])), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Repeat your command: it goes on where it stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
