@@ -1,0 +1,224 @@
+"""What to minimise: value, gradient, start, minimum.
+
+A problem's parameters are one array or a dict of arrays; they may carry extra leading axes,
+and value and gradient then answer for every entry of them at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Params = NDArray | dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function to minimise, with its gradient.
+
+    Attributes
+    ----------
+    name : str
+    value_and_gradient : callable
+        Takes parameters, returns the value (float, or an array over leading axes) and the
+        gradient, of the structure, shapes and dtypes of the parameters.
+    start : ndarray or dict of ndarray
+        Where a run begins; `start_copy` gives a copy that an optimizer may write to.
+    minimum : ndarray, dict of ndarray or None
+        Where the smallest value lies, if that is known.
+
+    Examples
+    --------
+    >>> valley = narrow_valley()
+    >>> valley.value(valley.minimum)
+    0.0
+    """
+
+    name: str
+    value_and_gradient: Callable[[Params], tuple[Any, Params]]
+    start: Params
+    minimum: Params | None = None
+
+    def value(self, params: Params) -> Any:
+        """Return the value at ``params``."""
+        return self.value_and_gradient(params)[0]
+
+    def gradient(self, params: Params) -> Params:
+        """Return the gradient at ``params``."""
+        return self.value_and_gradient(params)[1]
+
+    def start_copy(self) -> Params:
+        """Return a fresh copy of the start, for an optimizer to work on in place."""
+        if isinstance(self.start, dict):
+            return {name: array.copy() for name, array in self.start.items()}
+        return self.start.copy()
+
+
+def narrow_valley(
+    curvatures: tuple[float, float] = (1.0, 50.0), start: tuple[float, float] = (-4.0, 1.0)
+) -> Problem:
+    """Return ½·(a·x² + b·y²): a valley along x, walls along y when b is much larger than a.
+
+    Parameters
+    ----------
+    curvatures : pair of floats
+        a and b, each positive and finite.
+    start : pair of floats
+        Where a run begins.
+
+    Returns
+    -------
+    Problem
+        Parameters of shape (2,) or (..., 2), float64; the minimum is the origin.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid curvatures: (0.0, 1.0) (expected two positive numbers)``.
+
+    Examples
+    --------
+    >>> narrow_valley((1.0, 4.0)).gradient(np.array([2.0, 1.0]))
+    array([2., 4.])
+    """
+    scale = np.asarray(curvatures, dtype=np.float64)
+    if scale.shape != (2,) or not np.all((scale > 0) & np.isfinite(scale)):
+        raise ValueError(f"Invalid curvatures: {curvatures} (expected two positive numbers)")
+
+    def value_and_gradient(point: NDArray) -> tuple[Any, NDArray]:
+        value = 0.5 * (scale * point * point).sum(axis=-1)
+        return (float(value) if value.ndim == 0 else value), scale * point
+
+    return Problem(
+        "narrow valley", value_and_gradient, np.array(start, dtype=np.float64), np.zeros(2)
+    )
+
+
+def two_layer_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> Problem:
+    r"""Return the squared error of a Linear–ReLU–Linear net, with the gradient by hand.
+
+    .. math::
+        L = \sum_{n,k} (\hat y_{nk} - y_{nk})^2, \qquad
+        \hat y = \max(x W_1^\top + b_1, 0) \, W_2^\top + b_2
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, D_in)
+        Inputs, float.
+    y : ndarray, shape (N, D_out)
+        Targets, dtype of ``x``.
+    start : dict
+        ``W1`` (H, D_in), ``b1`` (H,), ``W2`` (D_out, H), ``b2`` (D_out,): the shapes that
+        `torch.nn.Linear` has, dtype of ``x``. Parameters may have leading axes before these.
+
+    Returns
+    -------
+    Problem
+        The value is a sum over all outputs, as `torch.nn.MSELoss(reduction="sum")` has it.
+
+    Raises
+    ------
+    ValueError
+        ``start has the entries ['W1'] (expected W1, b1, W2, b2)``; ``W1 has shape (3, 4)
+        (expected (3, 5))``.
+    TypeError
+        ``y has dtype float32 (expected float64)``.
+
+    Examples
+    --------
+    >>> net = random_two_layer_net(n=4, d_in=3, h=2, d_out=1)
+    >>> {name: g.shape for name, g in net.gradient(net.start).items()}
+    {'W1': (2, 3), 'b1': (2,), 'W2': (1, 2), 'b2': (1,)}
+
+    Notes
+    -----
+    Taught in: notebook 04.
+    """
+    _check_net(x, y, start)
+
+    def value_and_gradient(params: dict[str, NDArray]) -> tuple[Any, dict[str, NDArray]]:
+        w1, b1, w2, b2 = (params[name] for name in ("W1", "b1", "W2", "b2"))
+        before = x @ w1.mT + b1[..., None, :]
+        hidden = np.maximum(before, 0)
+        error = hidden @ w2.mT + b2[..., None, :] - y
+        value = (error * error).sum(axis=(-2, -1))
+
+        d_out = 2 * error
+        d_before = (d_out @ w2) * (before > 0)
+        gradient = {
+            "W1": d_before.mT @ x,
+            "b1": d_before.sum(axis=-2),
+            "W2": d_out.mT @ hidden,
+            "b2": d_out.sum(axis=-2),
+        }
+        return (float(value) if value.ndim == 0 else value), gradient
+
+    return Problem("two-layer net", value_and_gradient, start)
+
+
+def random_two_layer_net(
+    seed: int = 0,
+    n: int = 64,
+    d_in: int = 1000,
+    h: int = 100,
+    d_out: int = 10,
+    dtype: DTypeLike = np.float64,
+) -> Problem:
+    """Return `two_layer_net` on random data, with a start as `torch.nn.Linear` draws it.
+
+    Inputs and targets are standard normal; weights and biases uniform in ±1/√(fan in). All
+    are drawn in float64 by `numpy.random.default_rng` and then rounded to ``dtype``, so that
+    they are the same on every machine.
+
+    Parameters
+    ----------
+    seed : int
+    n, d_in, h, d_out : int
+        Number of examples, inputs, hidden units and outputs, each 1 or more.
+    dtype : float dtype
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        ``Invalid sizes: (0, 1000, 100, 10) (expected 1 or more each)``.
+
+    Examples
+    --------
+    >>> random_two_layer_net().start["W1"].shape
+    (100, 1000)
+    """
+    sizes = (n, d_in, h, d_out)
+    if min(sizes) < 1:
+        raise ValueError(f"Invalid sizes: {sizes} (expected 1 or more each)")
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, d_in)), rng.standard_normal((n, d_out))
+    start = {}
+    for i, (rows, fan_in) in enumerate([(h, d_in), (d_out, h)], start=1):
+        bound = 1 / np.sqrt(fan_in)
+        start[f"W{i}"] = rng.uniform(-bound, bound, (rows, fan_in)).astype(dtype)
+        start[f"b{i}"] = rng.uniform(-bound, bound, rows).astype(dtype)
+    return two_layer_net(x.astype(dtype), y.astype(dtype), start)
+
+
+def _check_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> None:
+    if sorted(start) != ["W1", "W2", "b1", "b2"]:
+        raise ValueError(f"start has the entries {list(start)} (expected W1, b1, W2, b2)")
+    arrays = {"x": x, "y": y, **start}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            raise TypeError(f"{name} must be a float array, got {type(array).__name__}")
+        if array.dtype != x.dtype:
+            raise TypeError(f"{name} has dtype {array.dtype} (expected {x.dtype})")
+    if x.ndim != 2 or y.ndim != 2:
+        raise ValueError(f"x and y have shapes {x.shape}, {y.shape} (expected two axes each)")
+    (n, d_in), d_out, h = x.shape, y.shape[1], start["b1"].shape[-1]
+    shapes = {"y": (n, d_out), "W1": (h, d_in), "b1": (h,), "W2": (d_out, h), "b2": (d_out,)}
+    for name, shape in shapes.items():
+        if arrays[name].shape[-len(shape) :] != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape} (expected {shape})")
