@@ -123,7 +123,7 @@ def check_installation() -> Finding:
     state = f"not installed in this Python; it runs from the folder {FOLDER}"
     advice = (
         f"in that folder type: make test   (or, without make: {INSTALL})\n"
-        "      after that, start Python from .venv: .venv/bin/python, on Windows .venv\\Scripts\\python"
+        "      then use the Python of .venv: .venv/bin/python, on Windows .venv\\Scripts\\python"
     )
     return Finding("adamlib", state, advice)
 

@@ -89,7 +89,7 @@ def check_space(free, needed_gb=NEEDED_GB):
     if free < needed_gb * 1e9:
         raise Problem(
             "There is too little room on this disk: %.1f GB are free, the set-up needs about "
-            "%.1f GB.\nFree some space, or move this folder to another disk, and repeat your command."
+            "%.1f GB.\nFree some space, or move this folder to another disk; repeat your command."
             % (free / 1e9, needed_gb)
         )
 

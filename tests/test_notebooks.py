@@ -1,0 +1,309 @@
+"""Every stored notebook keeps the rules; broken copies show that each rule can fail."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import notebooks
+import pytest
+from nbformat import NotebookNode
+from notebook_rules import RULES, code_cells, problems
+
+ROOT = Path(__file__).resolve().parent.parent
+PATHS = notebooks.in_order()
+
+
+def test_there_are_notebooks():
+    assert PATHS, f"no notebooks in {notebooks.FOLDER}"
+
+
+@pytest.mark.parametrize("check", RULES, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_notebook(path, check):
+    assert list(check(notebooks.read(path), path)) == []
+
+
+# --- a small notebook that keeps all rules, and one way to break each ---------------------------
+
+HEAD = "# Small\n\n**Objectives**: count.\n\n**Prerequisites**: none.\n\n**Time**: 1 minute.\n\nUses `adamlib.ema`."
+ALT = "A line that rises from one to two, and falls back to one."
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def small_notebook() -> NotebookNode:
+    v4 = nbformat.v4
+    streams = [v4.new_output("stream", name="stdout", text="12.5\n")]
+    result = [v4.new_output("execute_result", {"text/plain": "42"}, execution_count=2)]
+    figure = [
+        v4.new_output(
+            "display_data",
+            {"image/png": PIXEL, "text/plain": "a figure"},
+            metadata={"image/png": {"alt": ALT}},
+        )
+    ]
+    show = (
+        "from IPython.display import display\n\n"
+        f"data = {{'image/png': '{PIXEL}', 'text/plain': 'a figure'}}\n"
+        f"display(data, raw=True, metadata={{'image/png': {{'alt': '{ALT}'}}}})"
+    )
+    return v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell(HEAD, id="title"),
+            v4.new_code_cell("print(12.5)", id="stream", execution_count=1, outputs=streams),
+            v4.new_code_cell("6 * 7", id="result", execution_count=2, outputs=result),
+            v4.new_code_cell(show, id="figure", execution_count=3, outputs=figure),
+            v4.new_markdown_cell("## Exercises", id="exercises"),
+            v4.new_markdown_cell("## Key points", id="key-points"),
+            v4.new_markdown_cell("## References", id="references"),
+        ]
+    )
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    path = tmp_path / "01_small.ipynb"
+    nbformat.write(small_notebook(), path)
+    notebooks.main(["--keep-outputs", str(path)])
+    return path
+
+
+def cell(notebook: NotebookNode, cell_id: str) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.id == cell_id)
+
+
+def say(text: str) -> Callable[[NotebookNode], None]:
+    """Store another text as what the first code cell printed."""
+
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, "stream").outputs[0].text = text
+
+    return change
+
+
+def write(cell_id: str, source: str) -> Callable[[NotebookNode], None]:
+    """Give a cell another source."""
+
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, cell_id).source = source
+
+    return change
+
+
+def store(**output: object) -> Callable[[NotebookNode], None]:
+    """Store one more output below the first code cell."""
+
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, "stream").outputs.append(nbformat.v4.new_output(**output))
+
+    return change
+
+
+def count(number: int | None) -> Callable[[NotebookNode], None]:
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, "result").execution_count = number
+
+    return change
+
+
+def tag(name: str) -> Callable[[NotebookNode], None]:
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, "result").metadata["tags"] = [name]
+
+    return change
+
+
+def alt(text: str) -> Callable[[NotebookNode], None]:
+    def change(notebook: NotebookNode) -> None:
+        cell(notebook, "figure").outputs[0].metadata["image/png"]["alt"] = text
+
+    return change
+
+
+def two_pictures(notebook: NotebookNode) -> None:
+    cell(notebook, "figure").outputs *= 2
+
+
+def no_code(notebook: NotebookNode) -> None:
+    notebook.cells = [each for each in notebook.cells if each.cell_type == "markdown"]
+
+
+def timed(notebook: NotebookNode) -> None:
+    cell(notebook, "stream").metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
+
+
+def other_python(notebook: NotebookNode) -> None:
+    notebook.metadata["language_info"]["version"] = "3.11.7"
+
+
+def widgets(notebook: NotebookNode) -> None:
+    notebook.metadata["widgets"] = {}
+
+
+def two_streams(notebook: NotebookNode) -> None:
+    first = cell(notebook, "stream").outputs[0]
+    cell(notebook, "stream").outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text=text) for text in (first.text[:2], "5")
+    ]
+
+
+def without_alt_copy(notebook: NotebookNode) -> None:
+    del cell(notebook, "figure").metadata["mystnb"]
+
+
+SVG = {"output_type": "display_data", "data": {"image/svg+xml": "<svg/>", "text/plain": "x"}}
+BROKEN = [
+    ("is_run_from_top_to_bottom", count(None)),
+    ("is_run_from_top_to_bottom", count(7)),
+    ("is_run_from_top_to_bottom", no_code),
+    ("ends_without_errors", store(output_type="error", ename="E", evalue="", traceback=[])),
+    ("prints_nothing_to_stderr", store(output_type="stream", name="stderr", text="careful")),
+    ("has_no_svg", store(**SVG)),
+    ("describes_every_picture", alt("")),
+    ("describes_every_picture", alt("a line")),
+    ("describes_every_picture", two_pictures),
+    ("has_short_cells", write("result", "1\n" * 21)),
+    ("has_short_cells", write("result", " ")),
+    ("prints_the_same_on_every_machine", say("<Line2D at 0x7f12>")),
+    ("prints_the_same_on_every_machine", say("<object 0x7f1234567890>")),
+    ("prints_the_same_on_every_machine", say("saved to /home/ada/run.npz")),
+    ("prints_the_same_on_every_machine", say(r"saved to C:\run.npz")),
+    ("prints_the_same_on_every_machine", say("12.3 ms")),
+    ("prints_the_same_on_every_machine", say("took 3 seconds")),
+    ("prints_the_same_on_every_machine", say("2026-01-31")),
+    ("lets_nbval_compare_everything", write("result", "# NBVAL_IGNORE_OUTPUT\n6 * 7")),
+    ("lets_nbval_compare_everything", write("result", "#nbval_skip\n6 * 7")),
+    ("lets_nbval_compare_everything", tag("nbval-skip")),
+    ("lets_nbval_compare_everything", tag("raises-exception")),
+    ("needs_no_network", write("result", "!pip install x")),
+    ("needs_no_network", write("result", "%pip install x")),
+    ("needs_no_network", write("exercises", "![x](https://example.org/x.png)")),
+    ("needs_no_network", write("exercises", '<img src="https://example.org/x.png">')),
+    *[("has_all_its_parts", write("title", HEAD.replace(part, ""))) for part in HEAD.split("\n\n")],
+    ("has_all_its_parts", write("exercises", "Exercises")),
+    ("has_all_its_parts", write("key-points", "Key points")),
+    ("has_all_its_parts", write("references", "References")),
+    ("is_in_the_normal_form", write("navigation", "[next](02_gone.ipynb)")),
+    ("is_in_the_normal_form", timed),
+    ("is_in_the_normal_form", other_python),
+    ("is_in_the_normal_form", widgets),
+    ("is_in_the_normal_form", two_streams),
+    ("is_in_the_normal_form", without_alt_copy),
+]
+
+
+def test_the_small_notebook_keeps_all_rules(small):
+    assert problems(small) == []
+
+
+def test_each_rule_is_broken_below():
+    assert {name for name, _ in BROKEN} == {check.__name__ for check in RULES}
+
+
+@pytest.mark.parametrize(("name", "change"), BROKEN)
+def test_a_broken_copy_is_found(small, name, change):
+    notebook = notebooks.read(small)
+    change(notebook)
+    small.write_text(notebooks.text(notebook), encoding="utf-8")
+    assert any(problem.startswith(f"{name}:") for problem in problems(small))
+
+
+def test_a_cell_that_prints_versions_may_opt_out(small):
+    notebook = notebooks.read(small)
+    cell(notebook, "result").source = "# NBVAL_IGNORE_OUTPUT\nprint(adamlib.__version__)"
+    small.write_text(notebooks.text(notebook), encoding="utf-8")
+    assert problems(small) == []
+
+
+# --- the tool that writes the normal form --------------------------------------------------------
+
+
+def test_running_gives_the_outputs_that_are_stored(small):
+    stored = small.read_text(encoding="utf-8")
+    notebook = notebooks.read(small)
+    for each in code_cells(notebook):
+        each.outputs, each.execution_count = [], None
+    small.write_text(notebooks.text(notebook), encoding="utf-8")
+    assert notebooks.main([str(small)]) == 0
+    assert small.read_text(encoding="utf-8") == stored
+
+
+def test_check_changes_nothing_and_fails(small, capsys):
+    notebook = notebooks.read(small)
+    timed(notebook)
+    small.write_text(before := notebooks.text(notebook), encoding="utf-8")
+    assert notebooks.main(["--check", str(small)]) == 1
+    assert small.read_text(encoding="utf-8") == before
+    assert "01_small.ipynb" in capsys.readouterr().out
+    notebooks.main(["--keep-outputs", str(small)])
+    assert notebooks.main(["--check", str(small)]) == 0
+
+
+def test_links_follow_the_order_of_the_files(small):
+    for name, title in (("00_first.ipynb", "First"), ("02_last.ipynb", "Last")):
+        text = small.read_text(encoding="utf-8").replace("# Small", f"# {title}")
+        small.with_name(name).write_text(text, encoding="utf-8")
+    first, middle, last = notebooks.in_order(small.parent)
+    assert notebooks.stale([first, middle, last]) == [first, middle, last]
+    notebooks.main(["--keep-outputs", str(first), str(middle), str(last)])
+    links = [
+        re.findall(r"\]\((.*?)\)", notebooks.read(p).cells[-1].source)
+        for p in (first, middle, last)
+    ]
+    assert links == [
+        [middle.name],
+        [first.name, first.name, last.name],
+        [middle.name, first.name],
+    ]
+
+
+def test_html_exports_have_the_alt_text(small):
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--template", "learn-adam"]
+    command += [f"--TemplateExporter.extra_template_basedirs={ROOT / 'tools' / 'templates'}"]
+    subprocess.run([*command, str(small)], check=True, capture_output=True)
+    html = small.with_suffix(".html").read_text(encoding="utf-8")
+    assert re.search(rf'<img[^>]*alt="{re.escape(ALT)}"', html)
+    assert "No description has been provided" not in html
+
+
+# --- nbval compares every kind of text output ----------------------------------------------------
+
+
+def nbval(path: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval"]
+    return subprocess.run(
+        [*command, "--nbval-current-env", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_nbval_passes_what_is_unchanged(small):
+    process = nbval(small)
+    assert process.returncode == 0, process.stdout
+    assert "3 passed" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("cell_id", "old", "new"),
+    [("stream", "12.5", "12.6"), ("result", '"42"', '"43"'), ("figure", "a figure", "a f1gure")],
+)
+def test_nbval_fails_on_one_changed_character(small, cell_id, old, new):
+    notebook = notebooks.read(small)
+    stored = cell(notebook, cell_id).outputs[0]
+    if cell_id == "stream":
+        stored.text = stored.text.replace(old, new)
+    else:
+        stored.data["text/plain"] = stored.data["text/plain"].replace(
+            old.strip('"'), new.strip('"')
+        )
+    shutil.copy(small, small.with_name("copy"))
+    small.write_text(notebooks.text(notebook), encoding="utf-8")
+    assert small.read_text() != small.with_name("copy").read_text()
+    process = nbval(small)
+    assert process.returncode == 1, process.stdout
+    assert "1 failed" in process.stdout

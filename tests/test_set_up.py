@@ -1,0 +1,198 @@
+"""The set-up says what is wrong, and what to type, on machines that lack something."""
+
+import ast
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import set_up
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_NETWORK = (
+    "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...: "
+    "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')'\n"
+    "ERROR: Could not find a version that satisfies the requirement torch (from versions: none)\n"
+    "ERROR: No matching distribution found for torch\n"
+)
+FULL_DISK = (
+    "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+)
+NO_WHEEL = "ERROR: No matching distribution found for torch==2.13.0\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with the files that the set-up reads, and room enough on the disk."""
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)
+    return str(tmp_path)
+
+
+def fake_python(folder: str, pip_says: str = "", status: int = 0) -> None:
+    """Put a stand-in for .venv/bin/python there: its `pip install` prints to stderr and ends."""
+    path = Path(set_up.venv_python(os.path.join(folder, ".venv")))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    install = f"sys.stderr.write({pip_says!r}); sys.exit({status})"
+    log = path.parent / "log"
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"open({str(log)!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        f"if 'install' in sys.argv: {install}\n"
+    )
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+
+
+def calls(folder: str) -> list[str]:
+    """What the stand-in was asked for, and forget it."""
+    log = Path(set_up.venv_python(os.path.join(folder, ".venv"))).parent / "log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return lines
+
+
+needs_shebang = pytest.mark.skipif(os.name == "nt", reason="the stand-in is a Unix script")
+
+
+def test_old_pythons_can_read_it():
+    source = (ROOT / "tools" / "set_up.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Nonlocal, ast.YieldFrom, ast.Starred)
+    found = [type(node).__name__ for node in ast.walk(tree) if isinstance(node, new)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    arguments = [a for f in functions for a in (*f.args.args, *f.args.kwonlyargs)]
+    assert found == [], "Python 2.7 cannot read these"
+    assert all(a.annotation is None for a in arguments)
+    assert all(f.returns is None and not f.args.kwonlyargs for f in functions)
+    assert source.isascii(), "Python 2.7 reads ASCII unless told otherwise"
+
+
+def test_the_bound_is_that_of_pyproject():
+    assert set_up.oldest_python(str(ROOT)) == (3, 11)
+
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 6, 15), (3, 10, 13)])
+def test_an_old_python_is_named_with_the_way_out(version, monkeypatch):
+    monkeypatch.setattr(set_up, "find_newer", lambda oldest: None)
+    with pytest.raises(set_up.Problem) as problem:
+        set_up.check_python(version, (3, 11))
+    assert f"This is Python {version[0]}.{version[1]}" in str(problem.value)
+    assert "needs 3.11 or newer" in str(problem.value)
+    assert "make test BASE_PYTHON=/path/to/python3" in str(problem.value)
+
+
+@needs_shebang
+def test_a_newer_python_on_the_path_is_found(tmp_path, monkeypatch):
+    (tmp_path / "python3.12").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(set_up.Problem, match=r"make test BASE_PYTHON=python3\.12"):
+        set_up.check_python((3, 9, 1), (3, 11))
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 14, 1), (4, 0, 0)])
+def test_a_new_python_passes(version):
+    set_up.check_python(version, (3, 11))
+
+
+@pytest.mark.parametrize("module", ["ensurepip", "venv"])
+def test_no_venv_module(module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(set_up.Problem) as problem:
+        set_up.check_venv_module()
+    package = "python{}.{}-venv".format(*sys.version_info)
+    assert f"sudo apt install {package}" in str(problem.value)
+
+
+def test_too_little_room():
+    set_up.check_space(2e9)
+    with pytest.raises(set_up.Problem, match=r"1\.0 GB are free, the set-up needs about 1\.8 GB"):
+        set_up.check_space(1e9)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "says"),
+    [
+        (NO_NETWORK, "no connection to the package index"),
+        (FULL_DISK, "The disk is full"),
+        (NO_WHEEL, "no version for this Python (3.99)"),
+        ("Segmentation fault", "The set-up failed"),
+    ],
+)
+def test_failures_of_pip_are_explained(stderr, says):
+    assert says in set_up.explain(stderr, "3.99")
+
+
+@needs_shebang
+@pytest.mark.parametrize(
+    ("pip_says", "advice"),
+    [(NO_NETWORK, "Check the network"), (FULL_DISK, "free some space and repeat")],
+)
+def test_a_failing_pip_ends_the_set_up_with_advice(project, capsys, pip_says, advice):
+    fake_python(project, pip_says, status=1)
+    assert set_up.main(project) == 1
+    printed = capsys.readouterr().err
+    assert pip_says in printed, "pip's own words are shown too"
+    assert advice in printed
+    assert not os.path.exists(os.path.join(project, ".venv", "set-up-done"))
+
+
+@needs_shebang
+def test_a_disk_that_fills_up_outside_pip(project, monkeypatch, capsys):
+    fake_python(project)
+
+    def full(root, folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(set_up, "install", full)
+    assert set_up.main(project) == 1
+    assert "The disk is full" in capsys.readouterr().err
+
+
+@needs_shebang
+def test_done_once_and_repeated_only_when_something_changed(project, capsys):
+    fake_python(project)
+    assert set_up.main(project) == 0
+    assert any("--editable" in call and "--constraint" in call for call in calls(project))
+
+    assert set_up.main(project) == 0
+    assert calls(project) == ["-c "], "a second run starts the Python of .venv and nothing else"
+
+    with open(os.path.join(project, "constraints.txt"), "a") as file:
+        file.write("# a newer version of something\n")
+    assert set_up.main(project) == 0
+    assert any("--editable" in call for call in calls(project))
+
+
+@needs_shebang
+def test_an_interrupted_set_up_resumes(project, monkeypatch, capsys):
+    fake_python(project)
+    with monkeypatch.context() as patch:
+
+        def interrupted(command):
+            raise KeyboardInterrupt
+
+        patch.setattr(set_up, "run", interrupted)
+        assert set_up.main(project) == 130
+    assert "goes on where it stopped" in capsys.readouterr().err
+    assert set_up.main(project) == 0
+    assert any("--editable" in call for call in calls(project))
+
+
+@needs_shebang
+def test_arguments_for_pip_are_passed_on(project, monkeypatch):
+    fake_python(project)
+    monkeypatch.setenv("PIP_ARGS", "--extra-index-url 'https://example.org/a b'")
+    assert set_up.main(project) == 0
+    assert any("--extra-index-url https://example.org/a b" in call for call in calls(project))
+
+
+def test_an_environment_without_pip_is_made_anew(project, monkeypatch):
+    """`python -m venv` was interrupted before it came to pip."""
+    os.mkdir(os.path.join(project, ".venv"))
+    commands = []
+    monkeypatch.setattr(set_up, "run", commands.append)
+    assert set_up.main(project) == 0
+    assert commands[0] == [sys.executable, "-m", "venv", "--clear", os.path.join(project, ".venv")]

@@ -1,0 +1,224 @@
+"""Drive `make lab` with a real Chromium, as a reader would: open, look, Run All.
+
+    python tools/browser.py [folder for screenshots]
+
+For every notebook of the reader's copy: no dialog or question appears, the mathematics is
+rendered, and 'Run All Cells' ends with every cell run and no error output. Works without a network.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+QUESTIONS = ".jp-Dialog, .Toastify__toast"
+SECONDS_TO_START = 120
+SECONDS_TO_RUN = 300
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def lab_arguments() -> str:
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return f"--no-browser --port={free_port()}" + (" --allow-root" if root else "")
+
+
+@contextmanager
+def lab() -> Iterator[str]:
+    """Run `make lab`; gives the address that it prints, token included."""
+    server = subprocess.Popen(
+        ["make", "lab", f"LAB_ARGS={lab_arguments()}", f"PYTHON={sys.executable}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield address(server)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def address(server: subprocess.Popen) -> str:
+    """Wait for the line with the address; keep reading after it, so that the server never blocks."""
+    timer = threading.Timer(SECONDS_TO_START, server.kill)
+    timer.start()
+    seen = []
+    for line in server.stdout:
+        seen.append(line)
+        if found := re.search(r"http://localhost:\d+/lab\S*\?token=\w+", line):
+            timer.cancel()
+            threading.Thread(target=server.stdout.read, daemon=True).start()
+            return found[0]
+    raise SystemExit("make lab did not start:\n" + "".join(seen))
+
+
+def notebook_address(home: str, name: str) -> str:
+    """The address of one notebook, from the one of the first."""
+    base, token = home.split("?")
+    return f"{base.split('/lab')[0]}/lab/tree/{name}?{token}"
+
+
+def check(holds: bool, message: str) -> None:
+    if not holds:
+        raise SystemExit(f"FAILED: {message}")
+
+
+def check_no_question(page: Page, when: str) -> None:
+    questions = page.locator(QUESTIONS)
+    texts = questions.all_inner_texts()
+    check(not texts, f"a dialog or message {when}: {texts}")
+
+
+def wait_for_notebook(page: Page) -> None:
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SECONDS_TO_START * 1000)
+    idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+    page.wait_for_selector(idle, state="attached", timeout=SECONDS_TO_START * 1000)
+    page.wait_for_timeout(3000)  # a question about news or kernels would come about now
+
+
+def rendered_text(page: Page) -> tuple[int, str]:
+    """Scroll to every Markdown cell; the number of formulas, and the text around them.
+
+    JupyterLab renders a cell when it comes into view.
+    """
+    formulas, texts = 0, []
+    cells = page.locator(".jp-MarkdownCell")
+    for index in range(cells.count()):
+        cell = cells.nth(index)
+        cell.scroll_into_view_if_needed()
+        page.wait_for_timeout(200)
+        formulas += cell.locator("mjx-container").count()
+        texts.append(cell.locator(".jp-RenderedMarkdown").first.inner_text())
+    return formulas, "\n".join(texts)
+
+
+def check_mathematics(page: Page, path: Path) -> None:
+    sources = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    if "$" not in "".join(sources):
+        return
+    formulas, text = rendered_text(page)
+    check(formulas > 0, f"{path.name}: no formula is rendered")
+    check("$$" not in text, f"{path.name}: raw $$ is visible")
+    errors = page.locator("mjx-merror").count()
+    check(errors == 0, f"{path.name}: MathJax refuses {errors} formulas")
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def run_all(page: Page) -> None:
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+
+
+def save(page: Page) -> None:
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^File$")).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Save Notebook$")).click()
+
+
+def forget_counts(path: Path) -> None:
+    """Clear what was stored, so that whatever is there in the end was made in the browser."""
+    notebook = read(path)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = None, []
+    nbformat.write(notebook, path)
+
+
+def wait_until_run(page: Page, path: Path) -> list[nbformat.NotebookNode]:
+    """Save until the file on disk has a count for every code cell; those cells."""
+    end = time.monotonic() + SECONDS_TO_RUN
+    while time.monotonic() < end:
+        page.wait_for_timeout(1000)
+        save(page)
+        page.wait_for_timeout(1000)
+        cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+        if all(cell.execution_count for cell in cells) or errors(cells):
+            return cells
+    raise SystemExit(f"FAILED: {path.name} is not run after {SECONDS_TO_RUN} seconds")
+
+
+def errors(cells: Sequence[nbformat.NotebookNode]) -> list[str]:
+    outputs = [output for cell in cells for output in cell.outputs]
+    return [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
+
+
+def try_notebook(context: BrowserContext, home: str, path: Path, pictures: Path) -> None:
+    """Everything that a reader does with one notebook."""
+    page = context.new_page()
+    page.goto(notebook_address(home, path.name))
+    wait_for_notebook(page)
+    check_no_question(page, f"when {path.name} opens")
+    page.screenshot(path=pictures / f"{path.stem}-opened.png")
+    check_mathematics(page, path)
+    page.screenshot(path=pictures / f"{path.stem}-end.png")
+    forget_counts(path)
+    page.reload()
+    wait_for_notebook(page)
+    run_all(page)
+    cells = wait_until_run(page, path)
+    page.screenshot(path=pictures / f"{path.stem}-run.png")
+    check(not errors(cells), f"{path.name}: {errors(cells)}")
+    check_no_question(page, f"while {path.name} runs")
+    page.close()
+    print(f"passed  {path.name}: {len(cells)} cells run", flush=True)
+
+
+def browser_program() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        raise SystemExit(f"No browser: install one of {', '.join(BROWSERS)}.")
+    return found
+
+
+def main(argv: Sequence[str] = sys.argv[1:]) -> int:
+    pictures = Path(argv[0] if argv else "screenshots").resolve()
+    pictures.mkdir(parents=True, exist_ok=True)
+    with lab() as home, sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        first = min((ROOT / "notebooks").glob("*.ipynb")).name
+        check(f"/lab/tree/{first}?" in home, f"{home} is not the first notebook, {first}")
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=browser_program(),
+            headless=True,
+            args=list(FLAGS),
+            viewport={"width": 1280, "height": 900},
+        )
+        for original in sorted((ROOT / "notebooks").glob("*.ipynb")):
+            try_notebook(context, home, ROOT / "work" / original.name, pictures)
+        context.close()
+    print(f"pictures are in {pictures}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
