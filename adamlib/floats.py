@@ -156,7 +156,7 @@ def round_to(x: ArrayLike, dtype: object) -> NDArray[np.float64]:
         return x.copy()
     exponent = np.maximum(np.frexp(x)[1] - 1, form.min_exponent)
     quantum = np.ldexp(1.0, exponent + 1 - form.precision)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN; the largest float64 numbers
         rounded = np.asarray(np.rint(x / quantum) * quantum)
     return np.where(np.abs(rounded) > form.max, np.copysign(np.inf, x), rounded)
 
@@ -172,7 +172,8 @@ def eps_invisible_from(eps: float, dtype: object) -> float:
         A positive finite number.
     dtype : str or dtype
         See `float_format`. ``eps`` is rounded to it first, as the addition does; where it
-        rounds to zero, nothing is ever changed and the answer is 0.
+        rounds to zero, nothing is ever changed and the answer is 0; where it rounds to
+        infinity, every number is changed and the answer is inf.
 
     Returns
     -------
@@ -199,6 +200,8 @@ def eps_invisible_from(eps: float, dtype: object) -> float:
     rounded = float(round_to(eps, dtype))
     if rounded == 0.0:
         return 0.0
+    if rounded == math.inf:
+        return math.inf
     # With eps in [2ᵉ, 2ᵉ⁺¹), half an ulp of x exceeds it from x = 2^(e + 1 + precision) on;
     # one binade earlier half an ulp is 2ᵉ, and eps still moves some x.
     exponent = math.frexp(rounded)[1] + form.precision
@@ -279,7 +282,8 @@ def ulp_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.uint64]:
         raise TypeError(f"a and b must have one float dtype, got {a.dtype} and {b.dtype}")
     ranks = [_rank(x) for x in (a, b)]
     # Unsigned subtraction is exact where the signed one would overflow.
-    distance = np.maximum(*ranks).astype(np.uint64) - np.minimum(*ranks).astype(np.uint64)
+    with np.errstate(over="ignore"):  # wrapping around is what unsigned numbers do
+        distance = np.maximum(*ranks).astype(np.uint64) - np.minimum(*ranks).astype(np.uint64)
     one_nan = np.isnan(a) != np.isnan(b)
     both_nan = np.isnan(a) & np.isnan(b)
     distance = np.where(one_nan, np.uint64(2**64 - 1), distance)

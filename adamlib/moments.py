@@ -65,6 +65,7 @@ def ema(average: Array, value: Array, beta: float) -> Array:
     Source: Kingma & Ba 2015, Algorithm 1 (the lines for mₜ and vₜ). Taught in: notebook 01.
     """
     _check_beta(beta)
+    beta = float(beta)  # a float64 of NumPy's would widen a float32 array, a float does not
     return beta * average + (1 - beta) * value  # type: ignore[operator]
 
 
