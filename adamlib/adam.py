@@ -169,6 +169,7 @@ def adam_step(
         return _complex_step(xp, param, grad, state, lr=lr, eps=eps, **options)
     lr, eps = _scalar_or_like(xp, "lr", lr, param), _scalar_or_like(xp, "eps", eps, param)
     beta1, beta2 = betas
+    weight_decay = float(weight_decay)
     step = state.step + 1
 
     if maximize:
@@ -395,9 +396,11 @@ def _complex_step(
 
 
 def _join(xp: Any, real: Array, imag: Array) -> Array:
-    """Make complex numbers of two parts; re + 1j·im would turn an infinity into NaN."""
+    """Make complex numbers of two parts; re + 1j·im turns an infinity into NaN."""
     if hasattr(xp, "complex"):  # torch
         return xp.complex(real, imag)
-    joined = xp.empty(real.shape, dtype=xp.result_type(real.dtype, xp.complex64))
-    joined.real, joined.imag = real, imag
-    return joined
+    if isinstance(real, (np.ndarray, np.generic)):
+        joined = np.empty(real.shape, dtype=np.result_type(real.dtype, np.complex64))
+        joined.real, joined.imag = real, imag
+        return joined
+    return real + 1j * imag  # the standard has no other way

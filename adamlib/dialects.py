@@ -67,6 +67,33 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+def dialect_name(dialect: str | Dialect) -> str:
+    """Return the name under which `DIALECTS` has a dialect; optimizers keep only the name.
+
+    Parameters
+    ----------
+    dialect : str or Dialect
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `find_dialect`, and ``DIALECTS has no such Dialect: …``.
+
+    Examples
+    --------
+    >>> dialect_name(DIALECTS["paper"])
+    'paper'
+    """
+    found = find_dialect(dialect)
+    if DIALECTS.get(found.name) != found:
+        raise ValueError(f"DIALECTS has no such Dialect: {found!r}")
+    return found.name
+
+
 def find_dialect(dialect: str | Dialect) -> Dialect:
     """Return the dialect of that name; a `Dialect` is returned as it is.
 

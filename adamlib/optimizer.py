@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adam import AdamState, adam_step, check_hyperparameters, check_options
-from .dialects import Dialect, find_dialect
+from .dialects import Dialect, dialect_name, find_dialect
 
 Params = NDArray | list[NDArray] | dict[str, NDArray]
 
@@ -102,12 +102,11 @@ class Adam:
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.decoupled_weight_decay, self.amsgrad = decoupled_weight_decay, amsgrad
         self.maximize, self.backend = maximize, backend
-        self.dialect = find_dialect(dialect).name
-        _check(self._hyperparameters())
+        self.dialect = dialect_name(dialect)
+        self._hyperparameters()
         self.params = params
         self._names, self._params = _flatten("params", params)
         _check_params(self._params, self._names)
-        self._owners = {id(_owner(param)) for param in self._params}
         self._state: dict[int, AdamState] = {}
 
     def step(self, grads: Params) -> None:
@@ -132,7 +131,6 @@ class Adam:
             float32)``.
         """
         options = self._hyperparameters()
-        _check(options)
         pairs = list(self._pair(grads))
         for i, _, _ in pairs:
             if options["amsgrad"] and i in self._state and self._state[i].max_exp_avg_sq is None:
@@ -145,7 +143,7 @@ class Adam:
             self._state[i] = _step_in_blocks(param, grad, states[i], options)
 
     def _hyperparameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in HYPERPARAMETERS}
+        return _checked({name: getattr(self, name) for name in HYPERPARAMETERS})
 
     def _pair(self, grads: Params) -> Iterator[tuple[int, NDArray, NDArray]]:
         """Give (index, parameter, gradient) of every gradient that is not None, checked."""
@@ -180,7 +178,8 @@ class Adam:
             raise ValueError(f"params{name.removeprefix('grads')} is read-only")
         # A gradient that lies in a parameter's memory (of x·y it is y itself) would change
         # while that parameter is updated.
-        return grad.copy() if id(_owner(grad)) in self._owners else grad
+        shared = any(np.may_share_memory(grad, param) for param in self._params)
+        return grad.copy() if shared else grad
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of state and hyperparameters in the layout of torch's optimizers.
@@ -342,17 +341,17 @@ def _copied(state: AdamState) -> AdamState:
     return AdamState(state.step, *(moment.copy() for moment in _moments(state)))
 
 
-def _owner(array: NDArray) -> NDArray:
-    return array if array.base is None else array.base
-
-
-def _check(options: dict[str, Any]) -> None:
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """Check hyperparameters; return them as plain Python values, which JSON can hold."""
     rule = find_dialect(options["dialect"])
     check_hyperparameters(
         options["lr"], options["betas"], options["eps"], options["weight_decay"]
     )
     flags = ("decoupled_weight_decay", "amsgrad", "maximize")
     check_options(rule, options["weight_decay"], *(options[flag] for flag in flags))
+    plain = {name: float(options[name]) for name in ("lr", "eps", "weight_decay")}
+    plain |= {"betas": tuple(map(float, options["betas"]))}
+    return options | plain | {flag: bool(options[flag]) for flag in flags}
 
 
 def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:
@@ -360,6 +359,9 @@ def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:
     if isinstance(params, np.ndarray):
         return [""], [params]
     if isinstance(params, dict):
+        for name in params:
+            if not isinstance(name, str):
+                raise TypeError(f"{what} must have names for keys, got {name!r}")
         return [f"[{name!r}]" for name in params], list(params.values())
     if isinstance(params, (list, tuple)):
         return [f"[{i}]" for i in range(len(params))], list(params)
@@ -400,10 +402,15 @@ def _parse(
     """Check a state dict against the parameters; return hyperparameters and states."""
     if not isinstance(state_dict, dict):
         raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
-    if not isinstance(state_dict.get("param_groups"), list) or "state" not in state_dict:
+    groups, saved = state_dict.get("param_groups"), state_dict.get("state")
+    if not isinstance(groups, list) or not isinstance(saved, dict):
         raise ValueError(
-            f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
+            f"state_dict has the keys {list(state_dict)} (expected state, a dict, and "
+            "param_groups, a list)"
         )
+    entries = [*groups, *saved.values()]
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise TypeError("state_dict must hold one dict a group and one a parameter")
     if len(state_dict["param_groups"]) != 1:
         raise ValueError("loaded state dict has a different number of parameter groups")
     group = dict(state_dict["param_groups"][0])
@@ -417,7 +424,7 @@ def _parse(
         raise ValueError(f"loaded state dict has parameters {saved_names} (expected {names})")
     options = _options(group)
     states = {}
-    for i, entries in state_dict["state"].items():
+    for i, entries in saved.items():
         if type(i) is not int or not 0 <= i < len(params):
             raise ValueError(
                 f"loaded state dict has state of parameter {i!r} "
@@ -439,10 +446,7 @@ def _options(group: dict[str, Any]) -> dict[str, Any]:
             f"loaded state dict has no {missing[0]!r} (expected the parameter group of an Adam)"
         )
     options = {name: group[name] for name in HYPERPARAMETERS}
-    if isinstance(options["betas"], list):  # JSON has no tuples
-        options["betas"] = tuple(options["betas"])
-    _check(options)
-    return options
+    return _checked(options)
 
 
 def _state(i: int, entries: dict[str, Any], param: NDArray, amsgrad: bool) -> AdamState:
