@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from .adam import AdamState, adam_step, check_hyperparameters, check_options
-from .dialects import Dialect, find_dialect
+from .dialects import Dialect, dialect_name, find_dialect
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 TENSOR_LR_FOREACH = "lr as a Tensor is not supported for capturable=False and foreach=True"
@@ -110,7 +110,7 @@ class Adam(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
-            "dialect": find_dialect(dialect).name,
+            "dialect": dialect_name(dialect),
         }
         _check_group(defaults)
         super().__init__(params, defaults)
@@ -171,7 +171,16 @@ class Adam(Optimizer):
             raise ValueError(
                 f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
             )
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        if not isinstance(groups, list) or not isinstance(states, Mapping):
+            raise TypeError("state_dict must hold a dict, state, and a list, param_groups")
+        if not all(isinstance(entry, Mapping) for entry in [*groups, *states.values()]):
+            raise TypeError("state_dict must hold one dict a group and one a parameter")
+        if not all("params" in group for group in groups):
+            raise ValueError("loaded state dict has no 'params' in a parameter group")
         super().load_state_dict(state_dict)
+        for state in self.state.values():  # torch shares tensors of the right dtype
+            state |= {k: v.clone() for k, v in state.items() if isinstance(v, Tensor)}
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -412,6 +421,7 @@ def _check_group(group: dict[str, Any]) -> None:
         lr = lr.item()
     check_hyperparameters(lr, group["betas"], group["eps"], group["weight_decay"])
     rule = find_dialect(group["dialect"])
+    group["dialect"] = dialect_name(rule)
     flags = ("decoupled_weight_decay", "amsgrad", "maximize")
     check_options(rule, group["weight_decay"], *(group[flag] for flag in flags))
     if group["foreach"] not in (None, True, False):
@@ -437,14 +447,27 @@ def _check_state(states: Mapping[Any, dict[str, Any]], groups: list[dict[str, An
                 raise ValueError(f"loaded state of a parameter has no {name!r}")
             value = state[name]
             if name == "step":
-                if not float(value) >= 0:
-                    raise ValueError(f"loaded step is {value} (expected 0 or more)")
+                if not _is_whole(value):
+                    raise ValueError(
+                        f"loaded step is {value} (expected a whole number, 0 or more)"
+                    )
                 if not isinstance(value, Tensor):
                     state[name] = torch.tensor(float(value), dtype=_step_dtype())
             elif not isinstance(value, Tensor):
                 raise TypeError(f"loaded {name} must be a Tensor, got {type(value).__name__}")
+            elif value.layout != param.layout or value.is_complex() != param.is_complex():
+                raise TypeError(
+                    f"loaded {name} is {value.layout} and {value.dtype}, its parameter "
+                    f"{param.layout} and {param.dtype} (expected the same)"
+                )
             elif value.shape != param.shape:
                 raise ValueError(
                     f"loaded {name} has shape {tuple(value.shape)}, its parameter has shape "
                     f"{tuple(param.shape)} (expected the same)"
                 )
+
+
+def _is_whole(step: object) -> bool:
+    one = isinstance(step, Tensor) and step.numel() == 1
+    number = step.item() if one else step
+    return isinstance(number, (int, float)) and number >= 0 and float(number).is_integer()
