@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import notebooks
 from nbformat import NotebookNode
+
+import notebooks
 
 LINES_PER_CELL = 20
 LETTERS_OF_ALT = 40

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
 from nbformat import NotebookNode
+
+import notebooks
 from notebook_rules import RULES, code_cells, problems
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +30,15 @@ def test_notebook(path, check):
 
 # --- a small notebook that keeps all rules, and one way to break each ---------------------------
 
-HEAD = "# Small\n\n**Objectives**: count.\n\n**Prerequisites**: none.\n\n**Time**: 1 minute.\n\nUses `adamlib.ema`."
+HEAD = (
+    "# Small\n\n**Objectives**: count.\n\n**Prerequisites**: none.\n\n"
+    "**Time**: 1 minute.\n\nUses `adamlib.ema`."
+)
 ALT = "A line that rises from one to two, and falls back to one."
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def small_notebook() -> NotebookNode:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from oldest import oldest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import adamlib
+from oldest import oldest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

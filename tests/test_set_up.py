@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import set_up
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +144,7 @@ def test_a_failing_pip_ends_the_set_up_with_advice(project, capsys, pip_says, ad
 def test_a_disk_that_fills_up_outside_pip(project, monkeypatch, capsys):
     fake_python(project)
 
-    def full(root, folder):
+    def full(root, folder, quietly):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(set_up, "install", full)

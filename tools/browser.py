@@ -23,6 +23,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
+from lab import move_aside
+
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -35,6 +37,18 @@ FLAGS = (
 QUESTIONS = ".jp-Dialog, .Toastify__toast"
 SECONDS_TO_START = 120
 SECONDS_TO_RUN = 300
+
+
+@contextmanager
+def fresh_work(work: Path) -> Iterator[None]:
+    """Put a reader's own work/ aside meanwhile: the notebooks there are changed here."""
+    aside = move_aside(work)
+    try:
+        yield
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        if aside:
+            aside.rename(work)
 
 
 def free_port() -> int:
@@ -67,7 +81,7 @@ def lab() -> Iterator[str]:
 
 
 def address(server: subprocess.Popen) -> str:
-    """Wait for the line with the address; keep reading after it, so that the server never blocks."""
+    """Wait for the line with the address; keep reading, or a full pipe would stop the server."""
     timer = threading.Timer(SECONDS_TO_START, server.kill)
     timer.start()
     seen = []
@@ -203,7 +217,12 @@ def browser_program() -> str:
 def main(argv: Sequence[str] = sys.argv[1:]) -> int:
     pictures = Path(argv[0] if argv else "screenshots").resolve()
     pictures.mkdir(parents=True, exist_ok=True)
-    with lab() as home, sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+    with (
+        fresh_work(ROOT / "work"),
+        lab() as home,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as profile,
+    ):
         first = min((ROOT / "notebooks").glob("*.ipynb")).name
         check(f"/lab/tree/{first}?" in home, f"{home} is not the first notebook, {first}")
         context = playwright.chromium.launch_persistent_context(

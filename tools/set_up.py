@@ -174,7 +174,7 @@ def free_bytes(root):
     return shutil.disk_usage(root).free
 
 
-def install(root, folder):
+def install(root, folder, quietly):
     """Fill the environment. pip keeps what is there already, so this resumes after a break."""
     python = venv_python(folder)
     if not works(python, "-m", "pip", "--version"):
@@ -182,6 +182,8 @@ def install(root, folder):
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["--constraint", os.path.join(root, "constraints.txt")]
     pip += shlex.split(os.environ.get("PIP_ARGS", ""))
+    if quietly:
+        pip += ["--quiet"]
     # The build backend is installed first and used from here: with pip's build isolation it would
     # be downloaded again, unpinned, at every set-up.
     run(pip + ["setuptools"])
@@ -196,12 +198,14 @@ def set_up(root=ROOT):
     if up_to_date(root, folder, stamp):
         return
     check_venv_module()
-    done_before = os.path.exists(stamp)
-    if not done_before:
+    updating = os.path.exists(stamp)
+    if updating:
+        print("Bringing .venv up to date ...")
+    else:
         check_space(free_bytes(root))
-    print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB)
+        print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB)
     sys.stdout.flush()
-    install(root, folder)
+    install(root, folder, quietly=updating)
     with open(stamp, "w") as file:
         file.write(fingerprint(root))
     print("Set-up done.")

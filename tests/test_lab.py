@@ -1,0 +1,110 @@
+"""The reader's copy is made, kept and moved aside; the originals never change."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.sign import NotebookNotary
+
+import lab
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A folder with two notebooks, a data file and what Jupyter leaves behind."""
+    # signatures of trusted notebooks go there instead of into the user's own folder
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    folder = tmp_path / "notebooks"
+    (folder / ".ipynb_checkpoints").mkdir(parents=True)
+    for name in ("04_loop.ipynb", "01_moments.ipynb"):
+        cell = nbformat.v4.new_code_cell("1", id="one")
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / name)
+    (folder / "data.csv").write_text("1,2\n")
+    return tmp_path
+
+
+def test_the_copy_has_everything_and_is_trusted(course):
+    lab.make_work(course)
+    names = sorted(path.name for path in (course / "work").iterdir())
+    assert names == ["01_moments.ipynb", "04_loop.ipynb", "data.csv"]
+    notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
+    assert NotebookNotary().check_signature(notebook)
+
+
+def test_what_is_there_is_never_overwritten(course):
+    lab.make_work(course)
+    mine = course / "work" / "04_loop.ipynb"
+    mine.write_text("mine")
+    (course / "notebooks" / "05_new.ipynb").write_bytes(
+        (course / "notebooks" / "04_loop.ipynb").read_bytes()
+    )
+    lab.make_work(course)
+    assert mine.read_text() == "mine"
+    assert (course / "work" / "05_new.ipynb").exists()
+
+
+def test_reset_keeps_the_old_copies(course, capsys):
+    for answer in ("first", "second"):
+        lab.make_work(course)
+        (course / "work" / "04_loop.ipynb").write_text(answer)
+        assert lab.main(["reset"], root=course) == 0
+    assert (course / "work-1" / "04_loop.ipynb").read_text() == "first"
+    assert (course / "work-2" / "04_loop.ipynb").read_text() == "second"
+    assert (course / "work" / "04_loop.ipynb").read_text() not in ("first", "second")
+    assert "work-2" in capsys.readouterr().out
+
+
+def test_work_and_earlier_copies_are_ignored_by_git():
+    for name in ("work/04_loop.ipynb", "work-1/04_loop.ipynb"):
+        process = subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT)
+        if process.returncode == 128:
+            pytest.skip("not a git checkout")
+        assert process.returncode == 0, name
+
+
+def test_lab_opens_the_first_notebook_of_the_right_folder(course, monkeypatch):
+    calls = []
+    monkeypatch.setattr(lab.subprocess, "call", lambda command, env: calls.append(command) or 0)
+    lab.main(["work", "--port=9999"], root=course)
+    lab.main(["edit"], root=course)
+    for call, folder in zip(calls, ("work", "notebooks"), strict=True):
+        assert f"--ServerApp.root_dir={course / folder}" in call
+        assert "--LabApp.default_url=/lab/tree/01_moments.ipynb" in call
+        assert not re.search("token=|password=|ip=(?!localhost)", " ".join(call))
+    assert calls[0][-1] == "--port=9999"
+
+
+def test_no_question_about_news(tmp_path):
+    """JupyterLab reads the course's page configuration, and finds that extension disabled."""
+    code = (
+        "import json; from jupyterlab_server.config import get_page_config;"
+        "print(json.dumps(get_page_config([])))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=lab.environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    disabled = json.loads(process.stdout)["disabledExtensions"]
+    assert "@jupyterlab/apputils-extension:announcements" in disabled
+
+
+def test_the_users_own_settings_still_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "own"))
+    paths = lab.environment(tmp_path)["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert paths[1:] == [str(tmp_path / "own")]
+
+
+@pytest.mark.parametrize("argv", [[], ["play"]])
+def test_other_commands_are_refused(argv, capsys):
+    assert lab.main(argv) == 2
+    assert "work" in capsys.readouterr().err
