@@ -1,0 +1,73 @@
+"""The table of dialects: complete, consistent and read by name."""
+
+import dataclasses
+
+import pytest
+
+from adamlib import DIALECTS, Dialect
+from adamlib.dialects import FORMULAS, dialect_name, find_dialect
+
+NEEDED = ("paper", "paper-reordered", "pytorch")
+
+
+def test_the_table_has_what_the_course_needs():
+    assert set(NEEDED) <= DIALECTS.keys()
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_dialect_is_complete(name):
+    dialect = DIALECTS[name]
+    assert dialect.name == name and name == name.lower() and " " not in name
+    assert dialect.source
+    assert 0 < dialect.eps < 1
+    assert dialect.eps_placement in FORMULAS
+    assert str(dialect).startswith(f"{name}: θ ← θ − ")
+
+
+def test_no_two_dialects_have_one_description():
+    rules = [(d.source, d.eps_placement) for d in DIALECTS.values()]
+    assert len(set(rules)) == len(rules)
+
+
+def test_what_each_dialect_of_the_spine_says():
+    assert DIALECTS["paper"].eps_placement == "outside"
+    assert DIALECTS["paper-reordered"].eps_placement == "hat"
+    assert DIALECTS["paper"].amsgrad is DIALECTS["paper"].decoupled_weight_decay is None
+    torch = DIALECTS["pytorch"]
+    assert (torch.eps_placement, torch.eps) == ("outside", 1e-8)
+    assert (torch.amsgrad, torch.decoupled_weight_decay) == ("max of v", "before")
+
+
+def test_a_dialect_is_data_that_cannot_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        DIALECTS["paper"].eps = 1.0
+    assert hash(DIALECTS["paper"]) != hash(DIALECTS["pytorch"])
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_dialect_is_found_by_name_and_by_itself(name):
+    assert find_dialect(name) is find_dialect(DIALECTS[name]) is DIALECTS[name]
+    assert dialect_name(name) == dialect_name(DIALECTS[name]) == name
+
+
+@pytest.mark.parametrize("find", [find_dialect, dialect_name])
+@pytest.mark.parametrize(
+    "dialect, error, message",
+    [
+        ("torch", ValueError, r"Unknown dialect: 'torch' \(expected one of paper, paper-reord"),
+        ("PyTorch", ValueError, "Unknown dialect: 'PyTorch'"),
+        ("", ValueError, "Unknown dialect: ''"),
+        (3, TypeError, "dialect must be a name or a Dialect, got 3"),
+        (None, TypeError, "dialect must be a name or a Dialect, got None"),
+    ],
+)
+def test_what_is_no_dialect_is_refused(find, dialect, error, message):
+    with pytest.raises(error, match=message):
+        find(dialect)
+
+
+def test_a_dialect_of_ones_own_has_no_name_to_store():
+    own = Dialect("pytorch", "my notebook", eps_placement="hat")
+    assert find_dialect(own) is own
+    with pytest.raises(ValueError, match="DIALECTS has no such Dialect"):
+        dialect_name(own)
