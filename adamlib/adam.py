@@ -329,8 +329,7 @@ def _check_arrays(param: Array, grad: Array, state: AdamState, amsgrad: bool) ->
             )
         if array.dtype != param.dtype:
             raise TypeError(
-                f"{name} has dtype {array.dtype}, param has dtype {param.dtype} "
-                "(expected the same)"
+                f"{name} has dtype {array.dtype}, param has dtype {param.dtype} (expected the same)"
             )
     return xp
 

@@ -28,11 +28,14 @@ class Trace:
         The loss before each update, as a training loop prints it.
     params : ndarray or dict of ndarray
         The parameters after the last update.
+    path : ndarray, shape (steps + 1, *shape of the parameter), or None
+        Every point that the run visited, the start first; kept for a single array.
     """
 
     label: str
     losses: NDArray[np.float64]
     params: Params | None = None
+    path: NDArray | None = None
 
 
 def run(
@@ -40,6 +43,7 @@ def run(
     optimizer: Callable[[Params], Stepper],
     steps: int = 500,
     label: str = "",
+    keep_path: bool = False,
 ) -> Trace:
     """Minimise a problem from its start.
 
@@ -53,6 +57,8 @@ def run(
         Number of updates, 0 or more.
     label : str
         Kept in the trace; the name of the problem unless given.
+    keep_path : bool
+        Whether to keep every point visited; needs a problem of a single array.
 
     Returns
     -------
@@ -61,7 +67,8 @@ def run(
     Raises
     ------
     ValueError
-        ``Invalid number of steps: -1 (expected 0 or more)``.
+        ``Invalid number of steps: -1 (expected 0 or more)``; ``keep_path needs parameters in
+        one array, got dict``.
 
     Examples
     --------
@@ -74,9 +81,14 @@ def run(
     if type(steps) is not int or steps < 0:
         raise ValueError(f"Invalid number of steps: {steps} (expected 0 or more)")
     params = problem.start_copy()
+    if keep_path and not isinstance(params, np.ndarray):
+        raise ValueError(f"keep_path needs parameters in one array, got {type(params).__name__}")
+    path = [params.copy()] if keep_path else []
     stepper = optimizer(params)
     losses = np.empty(steps)
     for t in range(steps):
         losses[t], grads = problem.value_and_gradient(params)
         stepper.step(grads)
-    return Trace(label or problem.name, losses, params)
+        if keep_path:
+            path.append(params.copy())
+    return Trace(label or problem.name, losses, params, np.array(path) if keep_path else None)

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("adamlib.mplstyle")
 MINIMUM_ALT = 40
 
+COLOURS = {
+    "SGD": "#000000",
+    "momentum": "#E69F00",
+    "RMSProp": "#009E73",
+    "Adam": "#0072B2",
+    "AMSGrad": "#CC79A7",
+    "without correction": "#D55E00",
+}
+"""The colour of a method, the same in every figure of the course (Okabe & Ito 2008)."""
+
 
 def new_axes(**options: object) -> "Axes":
     """Return the axes of a new figure in the style of the course.
@@ -69,6 +79,19 @@ def show(figure: "Figure | Axes", alt: str) -> None:
     )
 
 
+def label_end(ax: "Axes", x: float, y: float, text: str, colour: object) -> None:
+    """Write a label to the right of a line's last point, in the colour of the line."""
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        annotation_clip=False,
+    )
+
+
 def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
     """Draw the losses of several runs on a logarithmic scale, each labelled at its end.
 
@@ -85,18 +108,10 @@ def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
         One line a trace, in their order.
     """
     ax = new_axes() if ax is None else ax
-    colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.85, len(traces)))
+    colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.75, len(traces)))
     for trace, colour in zip(traces, colours, strict=True):
         steps = np.arange(len(trace.losses))
         ax.plot(steps, trace.losses, color=colour)
-        ax.annotate(
-            trace.label,
-            (steps[-1], trace.losses[-1]),
-            xytext=(6, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            annotation_clip=False,
-        )
+        label_end(ax, steps[-1], trace.losses[-1], trace.label, colour)
     ax.set(yscale="log", xlabel="step t", ylabel="loss before the step")
     return ax

@@ -153,9 +153,7 @@ class Adam:
             if not isinstance(grads, dict):
                 raise TypeError(f"grads must be a dict, got {type(grads).__name__}")
             if grads.keys() != self.params.keys():
-                raise ValueError(
-                    f"grads has the keys {list(grads)} (expected {list(self.params)})"
-                )
+                raise ValueError(f"grads has the keys {list(grads)} (expected {list(self.params)})")
             values = [grads[name] for name in self.params]
         else:
             if not isinstance(grads, (list, tuple)):
@@ -344,9 +342,7 @@ def _copied(state: AdamState) -> AdamState:
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """Check hyperparameters; return them as plain Python values, which JSON can hold."""
     rule = find_dialect(options["dialect"])
-    check_hyperparameters(
-        options["lr"], options["betas"], options["eps"], options["weight_decay"]
-    )
+    check_hyperparameters(options["lr"], options["betas"], options["eps"], options["weight_decay"])
     flags = ("decoupled_weight_decay", "amsgrad", "maximize")
     check_options(rule, options["weight_decay"], *(options[flag] for flag in flags))
     plain = {name: float(options[name]) for name in ("lr", "eps", "weight_decay")}
