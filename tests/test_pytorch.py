@@ -1,0 +1,637 @@
+"""adamlib.pytorch against torch.optim, bit for bit.
+
+The tolerance of every comparison with the default dialect is none: the operations are
+torch's, in torch's order, so each bit of every parameter and state tensor is the same.
+``foreach=True`` is held against torch's own: in half types it rounds otherwise than the loop
+over single tensors, in torch as here.
+"""
+
+import copy
+import inspect
+import io
+import pickle
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+import adamlib.pytorch
+import cases
+
+CLASSES = {
+    "Adam": (torch.optim.Adam, adamlib.pytorch.Adam),
+    "AdamW": (torch.optim.AdamW, adamlib.pytorch.AdamW),
+}
+INTS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Compare bit patterns; any NaN equals any other."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.is_complex():
+        a, b = torch.view_as_real(a), torch.view_as_real(b)
+    bits = INTS[a.element_size()]
+    a, b = a.detach().contiguous(), b.detach().contiguous()
+    return bool(((a.view(bits) == b.view(bits)) | (a.isnan() & b.isnan())).all())
+
+
+def twin(params: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies with the same strides."""
+    return [p.detach().clone(memory_format=torch.preserve_format) for p in params]
+
+
+def assert_same(theirs: torch.optim.Optimizer, ours: torch.optim.Optimizer, what: object = ""):
+    """All parameters and all state of two optimizers have the same bits."""
+    for their_group, our_group in zip(theirs.param_groups, ours.param_groups, strict=True):
+        for p, q in zip(their_group["params"], our_group["params"], strict=True):
+            assert same_bits(p, q), (what, "param", p, q)
+            assert p.stride() == q.stride(), (what, "strides")
+            assert theirs.state[p].keys() == ours.state[q].keys(), (what, "state")
+            for name, tensor in theirs.state[p].items():
+                assert same_bits(tensor, ours.state[q][name]), (what, name, tensor)
+                assert tensor.stride() == ours.state[q][name].stride(), (what, name)
+
+
+def set_grads(params: list[torch.Tensor], grads: list[torch.Tensor | None]) -> None:
+    for param, grad in zip(params, grads, strict=True):
+        param.grad = None if grad is None else grad.clone(memory_format=torch.preserve_format)
+
+
+def build(make, params, lr, **options):
+    lr = lr.clone() if isinstance(lr, torch.Tensor) else lr
+    return make(params, lr=lr, **options)
+
+
+# --- the full table ---------------------------------------------------------------------------
+
+
+def grads_of(kind: str, dtype: str) -> list[torch.Tensor]:
+    """Four gradients; to every kind some numbers that a dtype has at its ends."""
+    info = torch.finfo(getattr(torch, cases.REAL_OF.get(dtype, dtype)))
+    ends = [0.0, -0.0, info.tiny * info.eps, info.tiny, -info.max, cases.INF, -cases.INF, cases.NAN]
+    grads = cases.gradients(kind, dtype)
+    if kind != "ordinary":
+        grads = [np.concatenate([grad, ends]) for grad in grads]
+    return [torch.tensor(grad).to(getattr(torch, dtype)) for grad in grads]
+
+
+@pytest.mark.parametrize("gradient", cases.GRADIENTS)
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1), torch.tensor([0.1])], ids=repr)
+@pytest.mark.parametrize("dtype", cases.DTYPES)
+def test_every_bit_is_that_of_torch(dtype, lr, gradient):
+    grads = grads_of(gradient, dtype)
+    start = torch.tensor(cases.numbers(np.random.default_rng(1), dtype, grads[0].shape))
+    start = start.to(getattr(torch, dtype))
+    makers = [(False, False), (False, None)]  # (torch's foreach, our foreach)
+    if not isinstance(lr, torch.Tensor):
+        makers.append((True, True))
+    for options, foreach in product(cases.OPTIONS, makers):
+        theirs, ours = (
+            build(make, twin([start, start[:0], start[0]]), lr, foreach=choice, **options)
+            for make, choice in zip(CLASSES["Adam"], foreach, strict=True)
+        )
+        for t, grad in enumerate(grads):
+            for optimizer in (theirs, ours):
+                set_grads(optimizer.param_groups[0]["params"], [grad, grad[:0], grad[0]])
+                optimizer.step()
+            assert_same(theirs, ours, (options, foreach, "step", t))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_foreach_has_the_bits_of_single_tensors_in_full_precision(dtype):
+    grads = grads_of("ordinary", dtype)
+    for options in cases.OPTIONS:
+        both = [adamlib.pytorch.Adam(twin(grads[:1]), foreach=f, **options) for f in (False, True)]
+        for grad, optimizer in product(grads, both):
+            set_grads(optimizer.param_groups[0]["params"], [grad])
+            optimizer.step()
+        assert_same(*both, options)
+
+
+@pytest.mark.parametrize("foreach", [None, True])
+@pytest.mark.parametrize("options", cases.OPTIONS[::5], ids=repr)
+def test_adamw_is_that_of_torch(options, foreach):
+    options = {k: v for k, v in options.items() if k != "decoupled_weight_decay"}
+    start = [torch.linspace(-2, 2, 9)]
+    theirs = torch.optim.AdamW(twin(start), foreach=False, **options)
+    ours = adamlib.pytorch.AdamW(twin(start), foreach=foreach, **options)
+    assert theirs.defaults["weight_decay"] == ours.defaults["weight_decay"]
+    for grad in cases.gradients("ordinary", "float32", (9,)):
+        for optimizer in (theirs, ours):
+            set_grads(optimizer.param_groups[0]["params"], [torch.tensor(grad).float()])
+            optimizer.step()
+        assert_same(theirs, ours)
+
+
+# --- random runs: groups, schedulers, missing gradients, states carried across ----------------
+
+SCHEDULERS = {
+    "none": None,
+    "StepLR": lambda o: torch.optim.lr_scheduler.StepLR(o, 3, 0.5),
+    "CosineAnnealingLR": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 5),
+    "OneCycleLR": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.3, total_steps=20),
+    "ReduceLROnPlateau": lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, patience=1),
+}
+CARRIERS = {
+    "as it is": lambda d: d,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda d: pickle.loads(pickle.dumps(d)),
+    "torch.save": lambda d: through_file(d),
+}
+
+
+def through_file(state_dict: dict) -> dict:
+    file = io.BytesIO()
+    torch.save(state_dict, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def random_tensor(rng: np.random.Generator, like: torch.Tensor | None = None) -> torch.Tensor:
+    """A tensor of random dtype, shape and memory layout, or one like another."""
+    if like is not None:
+        size = float(10.0 ** rng.uniform(-9, 3)) * (rng.random() > 0.1)
+        values = torch.tensor(cases.numbers(rng, str(like.dtype).split(".")[1], like.shape))
+        return torch.empty_like(like).copy_(size * values)
+    dtype = str(rng.choice(cases.DTYPES))
+    shape = [(), (0,), (1,), (17,), (3, 5), (2, 3, 4, 5)][rng.integers(6)]
+    tensor = torch.tensor(cases.numbers(rng, dtype, shape)).to(getattr(torch, dtype))
+    if len(shape) == 4:
+        return tensor.to(memory_format=torch.channels_last)
+    return tensor.mT.clone(memory_format=torch.preserve_format) if len(shape) == 2 else tensor
+
+
+def random_options(rng: np.random.Generator) -> dict:
+    pick = lambda *values: values[rng.integers(len(values))]  # noqa: E731
+    return {
+        "lr": float(10.0 ** rng.uniform(-4, 0)),
+        "betas": (pick(0.0, 0.5, 0.9), pick(0.0, 0.9, 0.99, 0.999)),
+        "eps": pick(*cases.EPS),
+        "weight_decay": pick(0.0, 0.01, 0.5),
+        "amsgrad": pick(False, True),
+        "maximize": pick(False, True),
+    }
+
+
+def random_group(rng: np.random.Generator) -> dict:
+    few = dict(list(random_options(rng).items())[: rng.integers(7)])
+    return {"params": [random_tensor(rng) for _ in range(rng.integers(1, 4))], **few}
+
+
+def exchange(theirs, ours, carry):
+    """Give each optimizer the other's state."""
+    from_theirs, from_ours = carry(theirs.state_dict()), copy.deepcopy(carry(ours.state_dict()))
+    ours.load_state_dict(from_theirs)
+    theirs.load_state_dict(from_ours)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_runs_are_equal(seed):
+    rng = np.random.default_rng(seed)
+    pick = lambda table: table[list(table)[rng.integers(len(table))]]  # noqa: E731
+    make_theirs, make_ours = pick(CLASSES)
+    foreach, make_scheduler, carry = rng.choice([None, True]), pick(SCHEDULERS), pick(CARRIERS)
+    groups = [random_group(rng) for _ in range(rng.integers(1, 4))]
+    defaults = random_options(rng)
+    if not foreach and rng.random() < 0.3:
+        defaults["lr"] = torch.tensor(defaults["lr"])
+
+    def make(cls, foreach):
+        copies = [{**g, "params": twin(g["params"])} for g in groups]
+        return build(cls, copies, foreach=foreach, **defaults)
+
+    theirs, ours = make(make_theirs, bool(foreach)), make(make_ours, foreach)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # CosineAnnealingLR after its end, and the like
+        schedulers = [make_scheduler(o) for o in (theirs, ours)] if make_scheduler else []
+    carried_at = rng.integers(1, 10)
+    for t in range(12):
+        params = [p for group in theirs.param_groups for p in group["params"]]
+        grads = [random_tensor(rng, p) if rng.random() > 0.2 else None for p in params]
+        for optimizer in (theirs, ours):
+            set_grads([p for g in optimizer.param_groups for p in g["params"]], grads)
+            optimizer.step()
+        assert_same(theirs, ours, (seed, t))
+        for scheduler in schedulers:
+            plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+            scheduler.step(*([1.0] if plateau else []))
+        if t == carried_at:
+            exchange(theirs, ours, carry)
+            if not schedulers:
+                added = random_group(rng)
+                for optimizer in (theirs, ours):
+                    optimizer.add_param_group({**added, "params": twin(added["params"])})
+    for their_group, our_group in zip(theirs.param_groups, ours.param_groups, strict=True):
+        assert our_group["lr"] == their_group["lr"] and our_group["betas"] == their_group["betas"]
+
+
+# --- one thing at a time ----------------------------------------------------------------------
+
+
+def ready(make=adamlib.pytorch.Adam, steps=1, **options):
+    """An optimizer of one parameter, after some steps, with a gradient waiting."""
+    param = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    optimizer = make([param], **options)
+    for _ in range(steps):
+        param.grad = torch.tensor([0.5, 3.0])
+        optimizer.step()
+    param.grad = torch.tensor([-1.0, 2.0])
+    return optimizer, param
+
+
+def contents(optimizer) -> dict:
+    """A copy of everything that an optimizer may change."""
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    return copy.deepcopy({"params": [p.detach() for p in params], **optimizer.state_dict()})
+
+
+def assert_unchanged(optimizer, before: dict) -> None:
+    after = contents(optimizer)
+    assert repr(after["param_groups"]) == repr(before["param_groups"])
+    for name in ("params", "state"):
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_steps_are_counted_in_float64_where_that_is_the_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        theirs, ours = ready(torch.optim.Adam)[0], ready()[0]
+        assert_same(theirs, ours)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_signature_and_defaults_are_those_of_torch(name):
+    theirs, ours = (inspect.signature(cls).parameters for cls in CLASSES[name])
+    for parameter in theirs.values():
+        assert ours[parameter.name].default == parameter.default
+        assert ours[parameter.name].kind == parameter.kind
+    positional = [p.name for p in theirs.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert [p.name for p in ours.values() if p.kind is p.POSITIONAL_OR_KEYWORD] == positional
+
+
+def test_closure_is_called_once_with_gradients_on_and_its_value_returned():
+    optimizer, param = ready(steps=0)
+    calls = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (param**2).sum()
+        loss.backward()
+        calls.append(torch.is_grad_enabled())
+        return loss
+
+    with torch.no_grad():
+        assert optimizer.step(closure).item() == 5.0
+    assert calls == [True]
+    assert optimizer.state[param]["step"] == 1
+    assert ready()[0].step() is None
+
+
+def test_hooks_fire():
+    optimizer, _ = ready()
+    fired = []
+    optimizer.register_step_pre_hook(lambda *_: fired.append("before"))
+    optimizer.register_step_post_hook(lambda *_: fired.append("after"))
+    optimizer.register_state_dict_post_hook(lambda *_: fired.append("saved"))
+    optimizer.register_load_state_dict_post_hook(lambda *_: fired.append("loaded"))
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert fired == ["before", "after", "saved", "loaded"]
+
+
+def test_gradient_and_tensor_lr_are_not_changed():
+    lr = torch.tensor(0.1)
+    optimizer, param = ready(lr=lr, weight_decay=0.1, maximize=True)
+    optimizer.step()
+    assert torch.equal(param.grad, torch.tensor([-1.0, 2.0]))
+    assert lr == torch.tensor(0.1)
+    assert not param.requires_grad_().is_leaf or param.grad_fn is None
+
+
+def test_grad_scaler_skips_infinite_gradients():
+    runs = []
+    for make in (torch.optim.Adam, adamlib.pytorch.Adam):
+        param = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+        optimizer, scaler = make([param]), torch.amp.GradScaler("cpu", init_scale=2.0**127)
+        history = []
+        for _ in range(6):  # the scale halves until the gradient is finite
+            optimizer.zero_grad()
+            scaler.scale((param**2).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            history.append(param.detach().clone())
+        runs.append(torch.stack(history))
+    assert same_bits(*runs)
+    assert torch.equal(runs[0][0], torch.tensor([1.0, -2.0]))  # skipped
+    assert not torch.equal(runs[0][-1], torch.tensor([1.0, -2.0]))  # trained
+
+
+@pytest.mark.parametrize("carry", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("name", CLASSES)
+def test_copies_go_on_alike(name, carry):
+    optimizer, param = ready(CLASSES[name][1], amsgrad=True)
+    other, other_param = carry((optimizer, param))
+    assert type(other) is type(optimizer)
+    for o, p in ((optimizer, param), (other, other_param)):
+        p.grad = torch.tensor([-1.0, 2.0])
+        o.step()
+    assert_same(optimizer, other)
+    assert not np.shares_memory(param.detach().numpy(), other_param.detach().numpy())
+
+
+def test_named_parameters():
+    layer = torch.nn.Linear(2, 1)
+    optimizer = adamlib.pytorch.Adam(layer.named_parameters())
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+
+
+def test_sparse_gradient_is_refused_as_torch_does_and_changes_nothing():
+    dense = torch.nn.Parameter(torch.ones(2))
+    sparse = torch.nn.Parameter(torch.ones(2))
+    errors = []
+    for make in (torch.optim.Adam, adamlib.pytorch.Adam):
+        optimizer = make([{"params": [dense]}, {"params": [sparse]}])
+        dense.grad, sparse.grad = torch.ones(2), torch.ones(2).to_sparse()
+        before = contents(optimizer)
+        with pytest.raises(RuntimeError) as error:
+            optimizer.step()
+        errors.append(str(error.value))
+        if make is adamlib.pytorch.Adam:
+            assert_unchanged(optimizer, before)
+        torch.nn.init.ones_(dense)
+    assert errors[0] == errors[1]
+
+
+def test_amsgrad_switched_on_late_is_refused_and_changes_nothing():
+    optimizer, _ = ready()
+    optimizer.param_groups[0]["amsgrad"] = True
+    before = contents(optimizer)
+    with pytest.raises(ValueError, match="amsgrad was switched on after the first step"):
+        optimizer.step()
+    assert_unchanged(optimizer, before)
+
+
+# --- state dicts ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("foreach", [None, True])
+def test_loaded_state_is_a_copy(foreach):
+    """torch shares the tensors; then two optimizers train each other's moments."""
+    theirs, _ = ready(torch.optim.Adam)
+    saved = theirs.state_dict()
+    before = copy.deepcopy(saved)
+    ours, _ = ready(steps=0, foreach=foreach)
+    ours.load_state_dict(saved)
+    ours.step()
+    torch.testing.assert_close(theirs.state_dict(), before, rtol=0, atol=0)
+
+
+def test_state_of_adamw_turns_adam_into_adamw():
+    adamw, _ = ready(torch.optim.AdamW, weight_decay=0.3)
+    adam, _ = ready(steps=0)
+    adam.load_state_dict(adamw.state_dict())
+    assert adam.param_groups[0]["decoupled_weight_decay"] is True
+    assert adam.param_groups[0]["weight_decay"] == 0.3
+
+
+def test_adamw_stays_decoupled_whatever_is_loaded():
+    adam, _ = ready(torch.optim.Adam, weight_decay=0.3)
+    for make in CLASSES["AdamW"]:
+        adamw, _ = ready(make, steps=0)
+        adamw.load_state_dict(adam.state_dict())
+        assert adamw.param_groups[0]["decoupled_weight_decay"] is True
+
+
+def test_implementation_stays_ones_own_when_a_state_is_loaded():
+    source, _ = ready(torch.optim.Adam, fused=True)
+    target, _ = ready(steps=0, foreach=True)
+    target.load_state_dict(source.state_dict())
+    assert target.param_groups[0]["foreach"] is True
+    assert target.param_groups[0]["fused"] is None
+    target.step()
+
+
+def test_old_state_dict_with_numeric_steps_and_missing_flags():
+    old = ready(torch.optim.Adam)[0].state_dict()
+    old["state"][0]["step"] = 1
+    for name in ("maximize", "foreach", "capturable", "differentiable", "fused"):
+        del old["param_groups"][0][name]
+    del old["param_groups"][0]["decoupled_weight_decay"]
+    theirs, ours = ready(torch.optim.Adam)[0], ready()[0]
+    for optimizer in (theirs, ours):
+        optimizer.load_state_dict(copy.deepcopy(old))
+        optimizer.step()
+    assert_same(theirs, ours)
+
+
+def changed(path: str, value: object):
+    """Change one entry of a state dict; the path runs through state 0 or group 0."""
+
+    def change(d):
+        where = (
+            d["state"][0] if path in ("step", *adamlib.pytorch.MOMENTS) else d["param_groups"][0]
+        )
+        if value is None:
+            del where[path]
+        else:
+            where[path] = value
+        return d
+
+    return change
+
+
+def sgd_state(_):
+    param = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([param], lr=0.1, momentum=0.9)
+    param.grad = torch.ones(2)
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+BAD_STATES = {
+    "no dict": (lambda d: [d], TypeError, "state_dict must be a dict, got list"),
+    "None": (lambda d: None, TypeError, "state_dict must be a dict, got NoneType"),
+    "empty": (lambda d: {}, ValueError, r"state_dict has the keys \[\]"),
+    "a model's": (lambda d: {"w": torch.ones(2)}, ValueError, r"state_dict has the keys \['w'\]"),
+    "state no dict": (lambda d: d | {"state": [1]}, TypeError, "must hold a dict, state"),
+    "group no dict": (lambda d: d | {"param_groups": [3]}, TypeError, "one dict a group"),
+    "no params": (changed("params", None), ValueError, "no 'params'"),
+    "more groups": (
+        lambda d: d | {"param_groups": d["param_groups"] * 2},
+        ValueError,
+        "loaded state dict has a different number of parameter groups",
+    ),
+    "more params": (
+        changed("params", [0, 1]),
+        ValueError,
+        "a parameter group that doesn't match the size of optimizer's group",
+    ),
+    "SGD's": (sgd_state, ValueError, "loaded state dict has no 'betas'"),
+    "foreign index": (
+        lambda d: d | {"state": {5: d["state"][0]}},
+        ValueError,
+        "state of parameter 5",
+    ),
+    "shape": (
+        changed("exp_avg", torch.ones(3)),
+        ValueError,
+        r"loaded exp_avg has shape \(3,\), its parameter has shape \(2,\)",
+    ),
+    "shape that broadcasts": (changed("exp_avg_sq", torch.ones(1)), ValueError, "exp_avg_sq has"),
+    "sparse": (
+        changed("exp_avg", torch.ones(2).to_sparse()),
+        TypeError,
+        "loaded exp_avg is torch.sp",
+    ),
+    "a list": (
+        changed("exp_avg", [1.0, 2.0]),
+        TypeError,
+        "loaded exp_avg must be a Tensor, got list",
+    ),
+    "no exp_avg_sq": (changed("exp_avg_sq", None), ValueError, "has no 'exp_avg_sq'"),
+    "no step": (changed("step", None), ValueError, "has no 'step'"),
+    "negative step": (changed("step", torch.tensor(-1.0)), ValueError, "loaded step is -1"),
+    "half a step": (changed("step", torch.tensor(0.5)), ValueError, "loaded step is 0.5"),
+    "infinite step": (changed("step", cases.INF), ValueError, "loaded step is inf"),
+    "many steps": (changed("step", torch.ones(2)), ValueError, "loaded step is"),
+    "amsgrad without its max": (changed("amsgrad", True), ValueError, "has no 'max_exp_avg_sq'"),
+    "no lr": (changed("lr", None), ValueError, "loaded state dict has no 'lr'"),
+    "bad lr": (changed("lr", -1), ValueError, "Invalid learning rate: -1"),
+    "bad eps": (changed("eps", "1"), TypeError, "eps must be a real number, got '1'"),
+    "bad dialect": (changed("dialect", "x"), ValueError, "Unknown dialect: 'x'"),
+    "capturable": (changed("capturable", True), ValueError, "capturable=True is not supported"),
+    "differentiable": (changed("differentiable", True), ValueError, "differentiable=True is not"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STATES)
+@pytest.mark.parametrize("name", CLASSES)
+def test_bad_state_is_refused_and_changes_nothing(name, case):
+    change, error, message = BAD_STATES[case]
+    optimizer, _ = ready(CLASSES[name][1])
+    before = contents(optimizer)
+    with pytest.raises(error, match=message):
+        optimizer.load_state_dict(change(copy.deepcopy(optimizer.state_dict())))
+    assert_unchanged(optimizer, before)
+    optimizer.step()
+
+
+def test_real_moment_of_a_complex_parameter_is_refused():
+    param = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    optimizer = adamlib.pytorch.Adam([param])
+    param.grad = torch.ones_like(param)
+    optimizer.step()
+    bad = changed("exp_avg", torch.ones(2))(copy.deepcopy(optimizer.state_dict()))
+    with pytest.raises(TypeError, match="loaded exp_avg is torch.strided and torch.float32"):
+        optimizer.load_state_dict(bad)
+
+
+# --- what the constructor refuses -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments, error, message", cases.BAD_HYPERPARAMETERS, ids=repr)
+@pytest.mark.parametrize("name", CLASSES)
+def test_bad_hyperparameter_is_refused(name, arguments, error, message):
+    param = torch.nn.Parameter(torch.ones(2))
+    make = CLASSES[name][1]
+    if name == "AdamW":
+        arguments = {k: v for k, v in arguments.items() if k != "decoupled_weight_decay"}
+    with pytest.raises(error) as raised:
+        make([param], **arguments)
+    if not (name == "AdamW" and "has no" in message):  # the default decay may be refused first
+        assert message in str(raised.value)
+    if name == "Adam":
+        optimizer = make([param])
+        with pytest.raises(error):
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], **arguments})
+        assert len(optimizer.param_groups) == 1
+
+
+IN_TORCHS_WORDS = [
+    {"lr": -1.0},
+    {"eps": -1.0},
+    {"betas": (1.0, 0.9)},
+    {"betas": (0.9, 1.0)},
+    {"weight_decay": -1.0},
+    {"lr": torch.ones(2)},
+    {"lr": torch.tensor(0.1), "foreach": True},
+]
+
+
+@pytest.mark.parametrize("arguments", IN_TORCHS_WORDS, ids=repr)
+@pytest.mark.parametrize("name", CLASSES)
+def test_errors_are_in_torchs_words(name, arguments):
+    messages = []
+    for make in CLASSES[name]:
+        with pytest.raises(ValueError) as error:
+            make([torch.nn.Parameter(torch.ones(2))], **arguments)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("params", [[], None, torch.ones(2), [np.ones(2)], [{"params": []}] * 0, 3])
+def test_bad_params_are_refused_as_torch_does(params):
+    errors = []
+    for make in CLASSES["Adam"]:
+        with pytest.raises((ValueError, TypeError)) as error:
+            make(params)
+        errors.append((type(error.value), str(error.value)))
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"capturable": True}, ValueError, r"capturable=True is not supported \(expected False\)"),
+        ({"differentiable": True}, ValueError, "differentiable=True is not supported"),
+        ({"fused": True}, ValueError, "fused=True is not supported"),
+        ({"foreach": "yes"}, TypeError, "foreach must be a bool or None, got 'yes'"),
+        ({"lr": torch.tensor(-0.1)}, ValueError, "Invalid learning rate: -0.1"),
+        ({"lr": torch.tensor(cases.NAN)}, ValueError, "Invalid learning rate: nan"),
+    ],
+)
+def test_what_only_we_refuse(arguments, error, message):
+    with pytest.raises(error, match=message):
+        adamlib.pytorch.Adam([torch.nn.Parameter(torch.ones(2))], **arguments)
+
+
+def test_integer_parameters_are_refused():
+    with pytest.raises(TypeError, match=r"params\[0\] must hold floats, got dtype torch.int64"):
+        adamlib.pytorch.Adam([torch.ones(2, dtype=torch.int64)])
+
+
+# --- other dialects ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+@pytest.mark.parametrize("dialect", [name for name in adamlib.DIALECTS if name != "pytorch"])
+def test_other_dialects_are_adam_step(dialect, dtype):
+    param = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=dtype))
+    optimizer = adamlib.pytorch.Adam([param], lr=0.1, eps=0.1, weight_decay=0.2, dialect=dialect)
+    expected = param.detach().clone()
+    state = adamlib.init_state(expected)
+    for grad in cases.gradients("ordinary", str(dtype).split(".")[1], (2,)):
+        grad = torch.tensor(grad).to(dtype)
+        param.grad = grad
+        optimizer.step()
+        expected, state = adamlib.adam_step(
+            expected, grad, state, lr=0.1, eps=0.1, weight_decay=0.2, dialect=dialect
+        )
+        assert same_bits(param, expected)
+        assert same_bits(optimizer.state[param]["exp_avg_sq"], state.exp_avg_sq)
+    assert optimizer.state_dict()["param_groups"][0]["dialect"] == dialect
+
+
+def test_the_dialect_travels_with_the_state():
+    source, _ = ready(dialect="paper-reordered")
+    target, _ = ready(steps=0)
+    target.load_state_dict(source.state_dict())
+    assert target.param_groups[0]["dialect"] == "paper-reordered"
+    torch_state = ready(torch.optim.Adam)[0].state_dict()
+    source.load_state_dict(torch_state)  # torch's has none: one's own stays
+    assert source.param_groups[0]["dialect"] == "paper-reordered"
