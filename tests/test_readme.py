@@ -1,0 +1,47 @@
+"""The README's table, its links and its examples."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import notebooks
+import readme
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_notebooks_is_up_to_date():
+    assert readme.main(["--check"]) == 0
+
+
+def test_every_notebook_stands_in_the_table():
+    for path in notebooks.in_order():
+        assert f"(notebooks/{path.name})" in TEXT
+
+
+def test_a_repository_brings_links_to_colab_and_binder():
+    name = notebooks.in_order()[0].name
+    table = readme.table("https://github.com/owner/name")
+    assert (
+        f"https://colab.research.google.com/github/owner/name/blob/main/notebooks/{name}" in table
+    )
+    assert f"https://mybinder.org/v2/gh/owner/name/HEAD?labpath=notebooks%2F{name}" in table
+
+
+def test_without_a_repository_there_are_none():
+    assert "colab" not in readme.table("").lower()
+    assert "binder" not in readme.table("").lower()
+
+
+def test_links_to_files_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
+def test_the_examples_run(code, capsys):
+    exec(code, {})
+    if "print" in code:
+        assert capsys.readouterr().out == "True\n"
