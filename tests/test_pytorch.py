@@ -475,7 +475,7 @@ BAD_STATES = {
     "foreign index": (
         lambda d: d | {"state": {5: d["state"][0]}},
         ValueError,
-        "state of parameter 5",
+        "of parameter 5",
     ),
     "shape": (
         changed("exp_avg", torch.ones(3)),
@@ -486,12 +486,12 @@ BAD_STATES = {
     "sparse": (
         changed("exp_avg", torch.ones(2).to_sparse()),
         TypeError,
-        "loaded exp_avg is torch.sp",
+        "exp_avg is torch.sparse",
     ),
     "a list": (
         changed("exp_avg", [1.0, 2.0]),
         TypeError,
-        "loaded exp_avg must be a Tensor, got list",
+        "exp_avg must be a Tensor, got list",
     ),
     "no exp_avg_sq": (changed("exp_avg_sq", None), ValueError, "has no 'exp_avg_sq'"),
     "no step": (changed("step", None), ValueError, "has no 'step'"),
