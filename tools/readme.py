@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(?<=<!-- notebooks -->\n).*?(?=<!-- /notebooks -->)", re.DOTALL)
 EQUATIONS = {
     "00": "the whole update, on one picture",
-    "01": "$m_t = \\beta_1 m_{t-1} + (1-\\beta_1)\\,g_t$, $\\;v_t = \\beta_2 v_{t-1} + (1-\\beta_2)\\,g_t^2$",
+    "01": "$m_t$, $v_t$, and the corrections $1-\\beta_1^t$, $1-\\beta_2^t$",
     "02": "$\\theta_t = \\theta_{t-1} - \\alpha\\,\\hat m_t / (\\sqrt{\\hat v_t} + \\epsilon)$",
     "03": "$0/0$, $\\;m/0$, $\\;1/(1 + \\epsilon/\\lvert g\\rvert)$",
     "04": "`zero_grad`, `backward`, `step`",
