@@ -1,0 +1,119 @@
+"""The import statements of adamlib: the arrows run one way, and heavy libraries stay outside."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import adamlib
+
+FOLDER = Path(adamlib.__file__).parent
+# Each module imports only from those before it.
+ORDER = (
+    "floats",
+    "moments",
+    "dialects",
+    "adam",
+    "kernels",
+    "optimizer",
+    "pytorch",
+    "identification",
+    "problems",
+    "experiments",
+    "figures",
+    "exercises",
+    "__main__",
+)
+HOMES = {"numba": "kernels", "matplotlib": "figures"}  # the only module that may import it
+MODULES = sorted(
+    ".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.py")
+)
+
+
+def place(module: str) -> str:
+    """The entry of ORDER that a module belongs to: exercises.ema belongs to exercises."""
+    return module.split(".")[0]
+
+
+def imports(module: str) -> list[tuple[str, bool]]:
+    """(full name of what is imported, whether a function imports it), types left out."""
+    path = FOLDER / (module.replace(".", "/") + ".py")
+    return list(found(ast.parse(path.read_text(encoding="utf-8")), module, False))
+
+
+def found(node: ast.AST, module: str, inside: bool):
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return
+    inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, inside) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        yield from ((name, inside) for name in full_names(node, module))
+    for child in ast.iter_child_nodes(node):
+        yield from found(child, module, inside)
+
+
+def full_names(node: ast.ImportFrom, module: str) -> list[str]:
+    package = ["adamlib", *module.split(".")[:-1]]
+    if not node.level:
+        base = node.module
+    else:
+        above = package[: len(package) - node.level + 1]
+        base = ".".join([*above, *(node.module or "").split(".")]).rstrip(".")
+    if base == "adamlib":  # from . import moments; from adamlib import ema
+        return [f"adamlib.{adamlib._HOME.get(a.name, a.name)}" for a in node.names]
+    return [base]
+
+
+def test_every_module_has_its_place():
+    assert {place(module) for module in MODULES} <= {*ORDER, "__init__"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "__init__"])
+def test_modules_import_only_from_those_before_them(module):
+    before = ORDER[: ORDER.index(place(module))]
+    for name, _ in imports(module):
+        if name.startswith("adamlib."):
+            other = place(name.removeprefix("adamlib."))
+            assert other in before or other == place(module) == "exercises", name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_torch_is_imported_inside_functions_only(module):
+    if module != "pytorch":
+        for name, inside in imports(module):
+            assert inside or name.split(".")[0] not in ("torch", "torchvision"), name
+            # a module that imports our torch side on loading loads torch
+            assert inside or name != "adamlib.pytorch" or module == "exercises", name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_have_one_home(module):
+    for name, _ in imports(module):
+        assert HOMES.get(name.split(".")[0], module) == module, name
+
+
+@pytest.mark.parametrize("module", ORDER[: ORDER.index("pytorch")])
+def test_the_numpy_side_needs_only_what_is_always_installed(module):
+    if module not in MODULES:
+        pytest.skip("comes with a later part of the course")
+    allowed = {*sys.stdlib_module_names, "numpy", "array_api_compat", "adamlib", "numba"}
+    outside = [name for name, inside in imports(module) if not inside]
+    assert {name.split(".")[0] for name in outside} <= allowed
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("import torch.nn", [("torch.nn", False)]),
+        ("def f():\n    from torch import nn", [("torch", True)]),
+        ("from . import moments", [("adamlib.moments", False)]),
+        ("from .adam import x", [("adamlib.adam", False)]),
+        ("from adamlib import adam_step", [("adamlib.adam", False)]),
+        ("if x:\n    import numba", [("numba", False)]),
+        ("if TYPE_CHECKING:\n    import torch", []),
+    ],
+)
+def test_the_reader_of_imports_reads(source, expected):
+    assert list(found(ast.parse(source), "optimizer", False)) == expected
