@@ -59,7 +59,7 @@ class Problem:
 def narrow_valley(
     curvatures: tuple[float, float] = (1.0, 50.0), start: tuple[float, float] = (-4.0, 1.0)
 ) -> Problem:
-    """Return ½·(a·x² + b·y²): a valley along x, walls along y when b is much larger than a.
+    """Return ½·(a·θ₁² + b·θ₂²): a valley along θ₁ with walls along θ₂ (b ≫ a).
 
     Parameters
     ----------
