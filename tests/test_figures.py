@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from adamlib.experiments import Trace, momentum, rmsprop, run, sgd
-from adamlib.figures import COLOURS, plot_paths
+from adamlib.figures import COLOURS, plot_losses, plot_paths, show
 from adamlib.problems import narrow_valley, random_two_layer_net
 
 VALLEY = narrow_valley()
@@ -24,6 +24,70 @@ def closed():
 
 def texts(ax):
     return [text.get_text() for text in ax.texts]
+
+
+def traces(*curves):
+    return [Trace(f"run {i}", np.array(curve)) for i, curve in enumerate(curves)]
+
+
+def test_plot_losses_draws_every_loss_and_labels_its_end():
+    ax = plot_losses(traces([4.0, 2.0, 1.0], [3.0, 3.0, 0.5]))
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[4, 2, 1], [3, 3, 0.5]]
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[0, 1, 2]] * 2
+    assert ax.get_yscale() == "log"
+    labels = {text.get_text(): text.xy for text in ax.texts}
+    assert labels == {"run 0": (2, 1.0), "run 1": (2, 0.5)}
+    for text, line in zip(ax.texts, ax.lines, strict=True):
+        assert to_hex(text.get_color()) == to_hex(line.get_color())
+
+
+def displayed(monkeypatch, figure, alt):
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **rest: calls.append((data, rest)))
+    show(figure, alt=alt)
+    ((data, rest),) = calls
+    return data, rest
+
+
+ALT = "One falling line over three steps, from four to one, on a logarithmic scale."
+
+
+def test_show_stores_a_png_with_its_description(monkeypatch):
+    ax = plot_losses(traces([4.0, 2.0, 1.0]))
+    data, rest = displayed(monkeypatch, ax, ALT)
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert data["text/plain"] == f"Figure: {ALT}"
+    metadata = rest["metadata"]["image/png"]
+    assert metadata["alt"] == ALT
+    assert rest["raw"] is True
+    # the size a reader sees, in CSS pixels, at the resolution of the style
+    assert (metadata["width"], metadata["height"]) == (720, 420)
+    assert b"Software" not in data["image/png"]
+
+
+def test_show_closes_the_figure(monkeypatch):
+    ax = plot_losses(traces([4.0, 2.0, 1.0]))
+    displayed(monkeypatch, ax.figure, ALT)
+    assert not plt.fignum_exists(ax.figure.number)
+
+
+def test_show_writes_the_same_bytes_each_time(monkeypatch):
+    curves = [[4.0, 2.0, 1.0]]
+    one, two = (displayed(monkeypatch, plot_losses(traces(*curves)), ALT)[0] for _ in range(2))
+    assert one["image/png"] == two["image/png"]
+
+
+def test_show_refuses_what_it_cannot_show():
+    with pytest.raises(ValueError, match=r"alt has 3 characters \(expected a description of 40"):
+        show(plot_losses(traces([1.0])), alt="abc")
+    with pytest.raises(TypeError, match="figure must be a matplotlib Figure or Axes, got list"):
+        show([1, 2], alt=ALT)
+
+
+def test_the_colours_can_be_told_apart_by_everybody():
+    okabe_ito = "#000000 #E69F00 #56B4E9 #009E73 #F0E442 #0072B2 #D55E00 #CC79A7".split()
+    assert set(COLOURS.values()) <= set(okabe_ito)
+    assert len(set(COLOURS.values())) == len(COLOURS)
 
 
 def paths(steps=30):
