@@ -118,7 +118,8 @@ def test_too_little_room():
     [
         (NO_NETWORK, "no connection to the package index"),
         (FULL_DISK, "The disk is full"),
-        (NO_WHEEL, "no version for this Python (3.99)"),
+        ("ERROR: ResolutionImpossible: for help visit ...", "Without a network it says the same"),
+        (NO_WHEEL, "for this Python (3.99)"),
         ("Segmentation fault", "The set-up failed"),
     ],
 )

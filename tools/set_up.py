@@ -114,9 +114,10 @@ def explain(stderr, python_version):
             "on where it stopped.\nAn index of your own: make test PIP_ARGS='--index-url URL'. "
             "Once the set-up is done, no network is needed."
         )
-    if "no matching distribution found" in text:
+    if "no matching distribution found" in text or "resolutionimpossible" in text:
         return (
-            "One of the packages has no version for this Python (%s) on this system, see above.\n"
+            "pip found no version of a package for this Python (%s) on this system, see above.\n"
+            "Without a network it says the same: check that first. "
             "Pythons 3.11 to 3.%d are tried; name one with BASE_PYTHON=/path/to/python3 after "
             "removing the folder .venv." % (python_version, NEWEST_TRIED)
         )
