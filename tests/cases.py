@@ -24,10 +24,10 @@ GRADIENTS = ("zero", "tiny", "ordinary", "huge")
 # tiny: g² is zero in the dtype, g is not; huge: (1−β₂)g² is infinite, g is not
 TINY = {"float16": 1e-5, "bfloat16": 1e-30, "float32": 1e-30, "float64": 1e-180}
 HUGE = {"float16": 1.2e4, "bfloat16": 1e30, "float32": 1e30, "float64": 1e200}
-SIZES_OVER_TIME = (1.0, -0.5, 4.0, 0.1)  # a sign change; growing and shrinking, for amsgrad
+SIZES_OVER_TIME = (1.0, -0.5, 4.0, 0.1, 0.1)  # a sign change; growing, and shrinking twice
 
 
-def gradients(kind: str, dtype: str, shape: tuple[int, ...] = (7,), steps: int = 4) -> list:
+def gradients(kind: str, dtype: str, shape: tuple[int, ...] = (7,), steps: int = 5) -> list:
     """Gradients of one kind, one array a step, float64 or complex128."""
     rng = np.random.default_rng(0)
     scale = {"zero": 0.0, "tiny": TINY, "ordinary": 1.0, "huge": HUGE}[kind]
