@@ -154,9 +154,9 @@ def round_to(x: ArrayLike, dtype: object) -> NDArray[np.float64]:
     x = np.asarray(x, dtype=np.float64)
     if form.name == "float64":
         return x.copy()
-    exponent = np.maximum(np.frexp(x)[1] - 1, form.min_exponent)
-    quantum = np.ldexp(1.0, exponent + 1 - form.precision)
     with np.errstate(invalid="ignore", over="ignore"):  # NaN; the largest float64 numbers
+        exponent = np.maximum(np.frexp(x)[1] - 1, form.min_exponent)
+        quantum = np.ldexp(1.0, exponent + 1 - form.precision)
         rounded = np.asarray(np.rint(x / quantum) * quantum)
     return np.where(np.abs(rounded) > form.max, np.copysign(np.inf, x), rounded)
 
