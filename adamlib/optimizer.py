@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from .adam import AdamState, adam_step, check_hyperparameters, check_options
@@ -106,6 +107,7 @@ class Adam:
         self.params = params
         self._names, self._params = _flatten("params", params)
         _check_params(self._params, self._names)
+        self._memory = np.array([byte_bounds(param) for param in self._params], np.uint64).T
         self._state: dict[int, AdamState] = {}
 
     def step(self, grads: Params) -> None:
@@ -175,8 +177,9 @@ class Adam:
             raise ValueError(f"params{name.removeprefix('grads')} is read-only")
         # A gradient that lies in a parameter's memory (of x·y it is y itself) would change
         # while that parameter is updated.
-        shared = any(np.may_share_memory(grad, param) for param in self._params)
-        return grad.copy() if shared else grad
+        start, end = byte_bounds(grad)
+        shared = (start < self._memory[1]) & (self._memory[0] < end)
+        return grad.copy() if shared.any() else grad
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of state and hyperparameters in the layout of torch's optimizers.
