@@ -162,7 +162,7 @@ def round_to(x: ArrayLike, dtype: object) -> NDArray[np.float64]:
 
 
 def eps_invisible_from(eps: float, dtype: object) -> float:
-    """Return the smallest power of two from which adding ``eps`` changes no number.
+    """Return the power of two from which on adding ``eps`` changes no positive number.
 
     x + ε rounds back to x as soon as ε is less than half a unit in the last place of x.
 

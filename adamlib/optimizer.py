@@ -5,6 +5,7 @@ cache. So there is one rule, no temporary array as large as a parameter, and mem
 crossed once.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -480,7 +481,8 @@ def _write_whole(path: Path, arrays: dict[str, NDArray]) -> None:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
-    if os.name == "posix":  # the rename itself reaches the disk with its folder
+    # The rename itself reaches the disk with its folder, where the system lets us open that.
+    with contextlib.suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -8,6 +8,7 @@ function.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -219,6 +220,11 @@ class Adam(Optimizer):
         return loss
 
     def _check_step(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        # Numbers only, no ranges, as in torch: a scheduler may undershoot zero by a rounding.
+        for name, value in {n: group[n] for n in ("lr", "eps", "weight_decay", "betas")}.items():
+            numbers = value if isinstance(value, (tuple, list)) else [value]
+            if not all(isinstance(number, (Real, Tensor)) for number in numbers):
+                raise TypeError(f"{name} must be a real number, got {value!r}")
         for param in params:
             if param.grad.is_sparse:
                 raise RuntimeError(

@@ -635,3 +635,17 @@ def test_the_dialect_travels_with_the_state():
     torch_state = ready(torch.optim.Adam)[0].state_dict()
     source.load_state_dict(torch_state)  # torch's has none: one's own stays
     assert source.param_groups[0]["dialect"] == "paper-reordered"
+
+
+@pytest.mark.parametrize("name", ["lr", "eps", "weight_decay", "betas"])
+def test_a_hyperparameter_that_became_no_number_changes_nothing(name):
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = adamlib.pytorch.Adam([{"params": [first]}, {"params": [second]}])
+    first.grad, second.grad = torch.ones(2), torch.ones(2)
+    optimizer.step()
+    before = copy.deepcopy((optimizer.state_dict()["state"], first, second))
+    optimizer.param_groups[1][name] = ("x", 0.9) if name == "betas" else "x"
+    with pytest.raises(TypeError, match=f"{name} must be a real number"):
+        optimizer.step()
+    after = (optimizer.state_dict()["state"], first, second)
+    assert str(after) == str(before)
