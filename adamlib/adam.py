@@ -158,6 +158,9 @@ def adam_step(
     Source: Kingma & Ba 2015, Algorithm 1; AMSGrad: Reddi et al. 2018, Algorithm 2, in torch's
     order (maximum first, then the correction); decoupled decay: Loshchilov & Hutter 2019,
     Algorithm 2. Taught in: notebook 02.
+
+    All arithmetic is done in the dtype of ``param``. In float16 that makes g² overflow from
+    |g| = 256 on; torch, which forms (1 − β₂)·g² in float32, holds until about 8100.
     """
     rule = find_dialect(dialect)
     check_hyperparameters(lr, betas, eps, weight_decay, allow_arrays=True)
