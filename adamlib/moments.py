@@ -1,9 +1,11 @@
-"""The moment equations of Adam, one pure function each.
+"""The moment equations of Adam, one pure function each. Taught in: notebook 01.
 
-Everything here works on numbers and on arrays of any library: only ``+``, ``*`` and ``**``
-are used.
+`ema` works on numbers and on arrays of any library: only ``+`` and ``*`` are used. The
+functions below it say what such an average holds, how far back it reaches, and what becomes
+of a step that nobody corrects.
 """
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -142,3 +144,120 @@ def ema_weights(beta: float, step: int) -> NDArray[np.float64]:
     _check_beta(beta)
     _check_steps(step, 1)
     return (1 - float(beta)) * float(beta) ** np.arange(int(step) - 1, -1, -1)
+
+
+def memory(beta: float) -> float:
+    """How many values an exponential moving average spans, by the usual rule: 1/(1 − β).
+
+    The weight (1 − β)·βᵏ of a value that came in k steps ago has then fallen to about 1/e,
+    37 %, of its first size. The mean age of what is averaged is one less, β/(1 − β).
+
+    Parameters
+    ----------
+    beta : float
+        In [0, 1).
+
+    Returns
+    -------
+    float
+        In steps, 1 or more.
+
+    Raises
+    ------
+    TypeError
+        ``beta must be a real number, got '0.9'``.
+    ValueError
+        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
+
+    Examples
+    --------
+    >>> memory(0.75)
+    4.0
+
+    Notes
+    -----
+    Source: the geometric series of Kingma & Ba 2015, equation (1). Taught in: notebook 01.
+    """
+    _check_beta(beta)
+    return 1 / (1 - float(beta))
+
+
+def half_life(beta: float) -> float:
+    """After how many steps the weight of a value has halved: h with βʰ = 1/2.
+
+    Parameters
+    ----------
+    beta : float
+        In [0, 1).
+
+    Returns
+    -------
+    float
+        ln 2 / ln(1/β), in steps, not rounded; 0 for β = 0. About 0.69 times `memory` where
+        β is near 1.
+
+    Raises
+    ------
+    TypeError
+        ``beta must be a real number, got '0.9'``.
+    ValueError
+        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
+
+    Examples
+    --------
+    >>> half_life(0.5)
+    1.0
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, equation (1). Taught in: notebook 01.
+    """
+    _check_beta(beta)
+    return math.log(2) / -math.log(beta) if beta > 0 else 0.0
+
+
+def uncorrected_step(betas: tuple[float, float], step: int | NDArray) -> float | NDArray:
+    """How much longer a step is without the bias corrections: (1 − β₁ᵗ)/√(1 − β₂ᵗ).
+
+    With ε = 0 the quotient m/√v is this factor times m̂/√v̂, whatever the gradients were. For
+    a constant gradient the corrected step is lr, so that this is the uncorrected one over lr.
+
+    Parameters
+    ----------
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1). β₁ = 0 gives the factor when only the first moment is corrected,
+        β₂ = 0 when only the second is.
+    step : int or array of int
+        The step t, 1 or more.
+
+    Returns
+    -------
+    float or ndarray of float64, shape of ``step``
+        Above 1 where the uncorrected step is too long; tends to 1.
+
+    Raises
+    ------
+    TypeError
+        ``betas must be a pair of real numbers, got 0.9``, ``beta must be a real number, got
+        '0.9'`` or ``step must be a whole number, got 0.5``.
+    ValueError
+        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)`` or
+        ``Invalid step: 0 (expected 1 or more)``.
+
+    Examples
+    --------
+    >>> uncorrected_step((0.5, 0.75), 1)
+    1.0
+    >>> print(f"{uncorrected_step((0.9, 0.999), 12):.2f}")
+    6.57
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, Algorithm 1 and §3. Taught in: notebook 01.
+    """
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}")
+    _check_steps(step, 1)
+    beta1, beta2 = betas
+    ratio = bias_correction(beta1, step) / np.sqrt(bias_correction(beta2, step))
+    return ratio if isinstance(step, np.ndarray) else float(ratio)

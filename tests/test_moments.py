@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adamlib import bias_correction, ema, ema_weights
+from adamlib.moments import half_life, memory, uncorrected_step
 
 BETA = st.floats(0, 1, exclude_max=True)
 
@@ -82,10 +83,93 @@ def test_ema_works_on_tensors_and_broadcasts():
     assert ema(np.zeros((2, 1)), np.ones(3), 0.75).shape == (2, 3)
 
 
+def test_memory_by_hand():
+    assert [memory(beta) for beta in (0, 0.5, 0.75)] == [1, 2, 4]
+    assert memory(0.9) == pytest.approx(10) and memory(0.999) == pytest.approx(1000)
+
+
+@given(st.floats(0, 0.95))
+def test_memory_is_one_more_than_the_mean_age(beta):
+    weights = ema_weights(beta, 2000)  # 0.95²⁰⁰⁰ is 0 to rounding: as good as for ever
+    ages = np.arange(1999, -1, -1)
+    assert memory(beta) == pytest.approx(1 + math.fsum(ages * weights), rel=1e-9)
+
+
+def test_half_life_by_hand():
+    assert half_life(0.5) == 1
+    assert half_life(math.sqrt(0.5)) == pytest.approx(2, rel=1e-15)
+    assert half_life(0.9) == pytest.approx(6.58, abs=0.005)  # ln 2 / ln(10/9)
+    assert half_life(0.999) == pytest.approx(692.8, abs=0.005)
+    assert half_life(0) == 0 and half_life(5e-324) > 0
+
+
+@given(st.floats(1e-3, 0.9999))
+def test_a_weight_halves_in_a_half_life(beta):
+    assert beta ** half_life(beta) == pytest.approx(0.5, rel=1e-12)
+
+
+def uncorrected_by_torch(betas, grads):
+    """Step length over lr, from torch's own moments, with nothing corrected."""
+    param = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+    optimizer = torch.optim.Adam([param], betas=betas)
+    for grad in grads:
+        param.grad = torch.tensor(grad, dtype=torch.float64)
+        optimizer.step()
+        state = optimizer.state[param]
+        yield (state["exp_avg"] / state["exp_avg_sq"].sqrt()).item()
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.9, 0.99), (0.0, 0.999), (0.5, 0.0)])
+def test_uncorrected_step_is_that_of_a_constant_gradient(betas):
+    lengths = list(uncorrected_by_torch(betas, [-3.0] * 30))
+    # rounding: 30 additions of either moment
+    np.testing.assert_allclose(-uncorrected_step(betas, np.arange(1, 31)), lengths, rtol=1e-13)
+
+
+def test_uncorrected_step_by_hand():
+    # 0.1/√0.001 = √10; only m corrected: 1/√0.001; only v corrected: 0.1
+    assert uncorrected_step((0.9, 0.999), 1) == pytest.approx(math.sqrt(10), rel=1e-12)
+    assert uncorrected_step((0, 0.999), 1) == pytest.approx(math.sqrt(1000), rel=1e-12)
+    assert uncorrected_step((0.9, 0), 1) == pytest.approx(0.1, rel=1e-12)
+    # (1 − 0.9²)/√(1 − 0.999²) = 0.19/√0.001999
+    assert uncorrected_step([0.9, 0.999], 2) == pytest.approx(0.19 / math.sqrt(0.001999))
+
+
+def test_uncorrected_step_peaks_at_twelve():
+    steps = np.arange(1, 10_001)
+    ratios = uncorrected_step((0.9, 0.999), steps)
+    assert ratios.shape == steps.shape and ratios.dtype == np.float64
+    assert steps[ratios.argmax()] == 12 and ratios.max() == pytest.approx(6.57, abs=0.005)
+    assert type(uncorrected_step((0.9, 0.999), 12)) is float
+    # every element is that of its step, to the last bits of a power
+    single = [uncorrected_step((0.9, 0.999), int(step)) for step in steps[:50]]
+    np.testing.assert_allclose(ratios[:50], single, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "betas, step, error, message",
+    [
+        (0.9, 1, TypeError, "betas must be a pair of real numbers, got 0.9"),
+        ((0.9,), 1, TypeError, r"betas must be a pair of real numbers, got \(0.9,\)"),
+        ((0.9, "0.9"), 1, TypeError, "beta must be a real number, got '0.9'"),
+        ((1.0, 0.9), 1, ValueError, "Invalid beta parameter: 1.0 "),
+        ((0.9, 1.0), 1, ValueError, "Invalid beta parameter: 1.0 "),
+        ((0.9, 0.999), 0, ValueError, r"Invalid step: 0 \(expected 1 or more\)"),
+        ((0.9, 0.999), 0.5, TypeError, "step must be a whole number, got 0.5"),
+        ((0.9, 0.999), np.array([1, 0]), ValueError, "Invalid step: "),
+    ],
+)
+def test_uncorrected_step_refuses(betas, step, error, message):
+    with pytest.raises(error, match=message):
+        uncorrected_step(betas, step)
+
+
 FUNCTIONS = {
     "ema": lambda beta: ema(0.0, 1.0, beta),
     "bias_correction": lambda beta: bias_correction(beta, 1),
     "ema_weights": lambda beta: ema_weights(beta, 1),
+    "memory": memory,
+    "half_life": half_life,
 }
 
 
