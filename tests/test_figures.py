@@ -7,10 +7,18 @@ matplotlib.use("Agg")  # before pyplot: no window, on any machine
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from adamlib.experiments import Trace, momentum, rmsprop, run, sgd
-from adamlib.figures import COLOURS, plot_losses, plot_paths, show
+from adamlib.figures import (
+    COLOURS,
+    plot_average,
+    plot_losses,
+    plot_paths,
+    plot_uncorrected_step,
+    show,
+)
+from adamlib.moments import ema_weights, uncorrected_step
 from adamlib.problems import narrow_valley, random_two_layer_net
 
 VALLEY = narrow_valley()
@@ -151,3 +159,71 @@ def test_plot_paths_refuses_what_it_cannot_draw():
         plot_paths(VALLEY, [run(VALLEY, sgd(0.01), 3, "SGD")])
     with pytest.raises(ValueError, match="problem 'two-layer net' has no known minimum"):
         plot_paths(random_two_layer_net(2, 2, 2, 2), [])
+
+
+def pieces(ax):
+    """Bottom and top of every bar, by the step it stands at: (step, bottom, top)."""
+    return [
+        (round(bar.get_x() + bar.get_width() / 2), bar.get_y(), bar.get_y() + bar.get_height())
+        for bar in ax.patches
+    ]
+
+
+def test_plot_average_stacks_the_weights():
+    columns = [ema_weights(0.5, t) for t in (1, 2, 3)]
+    figure = plot_average({"m": columns, "v": [ema_weights(0.999, t) for t in (1, 2, 3)]})
+    ax, other = figure.axes
+    assert (ax.get_title(loc="left"), other.get_title(loc="left")) == ("m", "v")
+    # the whole column first, then the newest value of each, the one before, …, by hand
+    assert pieces(ax) == [
+        *[(t, 0, 1) for t in (1, 2, 3)],
+        *[(t, 0, 0.5) for t in (1, 2, 3)],
+        *[(t, 0.5, 0.75) for t in (2, 3)],
+        (3, 0.75, 0.875),
+    ]
+    assert sorted(texts(ax)) == [
+        "",  # the bracket
+        "all 3 together: 88%",
+        "newest value: 50%",
+        "the one before: 25%",
+        "the zero at\nthe start",
+    ]
+    assert "all 3 together: 0%" in texts(other)
+
+
+def test_plot_average_colours_what_is_seen_and_what_is_not():
+    (ax,) = plot_average({"m": [ema_weights(0.9, t) for t in range(1, 31)]}).axes
+    seen = [patch for patch in ax.patches if patch.get_height() < 1]
+    assert len(seen) == 30 * 31 / 2
+    assert to_hex(seen[0].get_facecolor()) == to_hex(COLOURS["Adam"])  # the newest: undiluted
+    reds = [patch.get_facecolor()[0] for patch in ax.patches[:30]]
+    assert min(reds) > to_rgb(COLOURS["without correction"])[0]  # the start: a light tint
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_plot_average_of_a_few_steps(steps):
+    (ax,) = plot_average({"m": [ema_weights(0.9, t) for t in range(1, steps + 1)]}).axes
+    assert len(ax.patches) == steps + steps * (steps + 1) / 2
+
+
+def test_plot_uncorrected_step_draws_both_lines_and_the_marks():
+    steps = np.arange(1, 2001)
+    lengths = uncorrected_step((0.9, 0.999), steps)
+    ax = plot_uncorrected_step(steps, np.ones(2000), lengths, marks=(1, 12, 100))
+    corrected, uncorrected, *dots = ax.lines
+    np.testing.assert_array_equal(corrected.get_ydata(), 1)
+    np.testing.assert_array_equal(uncorrected.get_xydata(), np.stack([steps, lengths], axis=1))
+    assert corrected.get_color() == COLOURS["Adam"]
+    assert uncorrected.get_color() == COLOURS["without correction"]
+    assert [dot.get_xydata().tolist() for dot in dots] == [
+        [[t, lengths[t - 1]]] for t in (1, 12, 100)
+    ]
+    assert {"3.16 at t = 1", "6.57 at t = 12", "3.24 at t = 100"} < set(texts(ax))
+    assert ax.get_xscale() == "log" and ax.get_ylabel() == "length of the step / lr"
+
+
+def test_plot_uncorrected_step_draws_into_given_axes():
+    ax = plt.subplots()[1]
+    steps = np.arange(1, 4)
+    assert plot_uncorrected_step(steps, np.ones(3), np.array([3.0, 2.0, 1.0]), ax=ax) is ax
+    assert len(ax.lines) == 2
