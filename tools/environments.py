@@ -28,15 +28,20 @@ def numpy_features() -> tuple[list[str], list[str]]:
 
 
 def environments() -> dict[str, dict[str, str]]:
-    """Name of each environment → the variables that make it."""
+    """Name of each environment → the variables that make it.
+
+    Where the subject is the instruction set, each notebook has one thread: two workers with a
+    thread for every core each would mostly wait for one another.
+    """
+    one = dict.fromkeys(THREADS, "1")
     found = {f"{n} thread{'s' * (n > 1)}": dict.fromkeys(THREADS, str(n)) for n in (1, 2)}
     for capability in ("default", "avx2", "avx512"):
-        found[f"torch with {capability}"] = {"ATEN_CPU_CAPABILITY": capability}
+        found[f"torch with {capability}"] = one | {"ATEN_CPU_CAPABILITY": capability}
     every, avx512 = numpy_features()
     if avx512:
-        found["NumPy without AVX512"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(avx512)}
+        found["NumPy without AVX512"] = one | {"NPY_DISABLE_CPU_FEATURES": " ".join(avx512)}
     if every:
-        found["NumPy without AVX2 and AVX512"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(every)}
+        found["NumPy without AVX2 and AVX512"] = one | {"NPY_DISABLE_CPU_FEATURES": " ".join(every)}
     return found
 
 
