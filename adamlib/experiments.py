@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .adam import check_hyperparameters
+from .adam import adam_step, check_hyperparameters, init_state
+from .floats import float_format, underflow_gradient
 from .moments import ema
 from .problems import Params, Problem
 
@@ -243,3 +244,414 @@ def _named(params: Params) -> dict[str, NDArray]:
 
 def _stepper(update: Update) -> Callable[[Params], Stepper]:
     return lambda params: _Plain(params, update)
+
+
+FIRST_STEPS = ("NaN", "infinite", "too long", "arbitrary", "fine", "held back")
+"""What a first step can come to; see `classify_first_step`."""
+
+
+def first_step(
+    grad: ArrayLike,
+    eps: float | NDArray = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    amsgrad: bool = False,
+) -> NDArray:
+    r"""Take Adam's first step and return it in units of lr, positive along the gradient.
+
+    .. math::
+        \frac{\theta_0 - \theta_1}{\alpha} = \frac{\hat m_1}{\sqrt{\hat v_1} + \epsilon}
+
+    Parameters
+    ----------
+    grad : array_like of floats g₁, any shape
+        Its dtype is the one that everything is computed in.
+    eps : float or ndarray ε
+        Finite, 0 or more; units of ``grad``; broadcasts against ``grad``.
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+    amsgrad : bool
+        Divide by the largest v so far.
+
+    Returns
+    -------
+    ndarray, dtype of ``grad``, shape of ``grad`` broadcast with ``eps``
+        ±1 on paper where ε = 0; in floating point it may be NaN or ±inf.
+
+    Raises
+    ------
+    TypeError
+        ``grad must hold real floats, got dtype int64``.
+    ValueError, TypeError
+        As `adamlib.adam_step`, for the hyperparameters.
+
+    Examples
+    --------
+    >>> first_step([2.0, 0.0, -1e-8])
+    array([ 1., nan, -1.])
+    >>> first_step([2.0, 0.0, -1e-8], eps=1e-8)
+    array([ 1. ,  0. , -0.5])
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 03.
+    """
+    grad = _check_real_floats("grad", grad)
+    grad = np.broadcast_to(grad, np.broadcast_shapes(grad.shape, np.shape(eps)))
+    start = np.zeros(grad.shape, grad.dtype)
+    state = init_state(start, amsgrad)
+    moved, _ = adam_step(start, grad, state, lr=1.0, betas=betas, eps=eps, amsgrad=amsgrad)
+    return start - moved  # from zero with lr = 1 the subtraction is exact
+
+
+def classify_first_step(
+    grad: ArrayLike,
+    eps: float | NDArray = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    noise: float | None = None,
+) -> NDArray[np.str_]:
+    """Take Adam's first step and say what became of it.
+
+    ===============  ==================================================================
+    ``"NaN"``        0/0: neither m nor v holds anything
+    ``"infinite"``   m/0: v has underflowed, m has not
+    ``"too long"``   v has underflowed, and the step, g/ε, is longer than 1.5·lr
+    ``"arbitrary"``  about lr long, though ``|grad|`` is below ``noise``
+    ``"fine"``       about lr long (0.5 to 1.5), and ``|grad|`` is not below ``noise``
+    ``"held back"``  shorter than 0.5·lr, because ε is larger than the gradient
+    ===============  ==================================================================
+
+    Parameters
+    ----------
+    grad : array_like of floats g₁, any shape
+        Its dtype is the one that everything is computed in.
+    eps : float or ndarray ε
+        Finite, 0 or more; units of ``grad``; broadcasts against ``grad``.
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+    noise : float, optional
+        Size below which a gradient is nothing but rounding noise, 0 or more, units of
+        ``grad``. Half a unit in the last place of 1 unless given: a sum that passes through
+        numbers of size 1 is not known any better.
+
+    Returns
+    -------
+    ndarray of str, shape of ``grad`` broadcast with ``eps``
+        Entries of `FIRST_STEPS`.
+
+    Raises
+    ------
+    TypeError
+        ``grad must hold real floats, got dtype int64``.
+    ValueError
+        ``Invalid noise: -1.0 (expected 0 or more)``.
+    ValueError, TypeError
+        As `adamlib.adam_step`, for the hyperparameters.
+
+    Examples
+    --------
+    >>> gradients = np.array([0.0, 1e-30, 1e-12, 1.0], dtype=np.float32)
+    >>> print(*classify_first_step(gradients))
+    NaN infinite arbitrary fine
+    >>> print(*classify_first_step(gradients, eps=1e-8))
+    held back held back held back fine
+
+    Notes
+    -----
+    A gradient whose square overflows gives a step of zero; it counts as held back. Taught in:
+    notebook 03.
+    """
+    grad = _check_real_floats("grad", grad)
+    noise = float_format(grad.dtype).ulp(1.0) / 2 if noise is None else float(noise)
+    if not noise >= 0.0:
+        raise ValueError(f"Invalid noise: {noise} (expected 0 or more)")
+    length = np.abs(first_step(grad, eps, betas))
+    is_noise = np.broadcast_to(np.abs(grad) < noise, length.shape)
+    cases = {
+        "NaN": np.isnan(length),
+        "infinite": np.isinf(length),
+        "too long": length > 1.5,
+        "held back": length < 0.5,
+        "arbitrary": is_noise,
+    }
+    return np.select(list(cases.values()), list(cases), "fine")
+
+
+def smallest_finite_first_step(dtype: DTypeLike, beta2: float = 0.999) -> float:
+    """Search for the smallest gradient whose first step without eps is finite.
+
+    Below it v₁ = (1 − β₂)·g² is stored as zero. `adamlib.floats.underflow_gradient` predicts
+    it; this takes the steps, some 60 of them, and halves an interval of neighbouring floats.
+
+    Parameters
+    ----------
+    dtype : float dtype of NumPy
+        What the step is computed in.
+    beta2 : float
+        In [0, 1).
+
+    Returns
+    -------
+    float
+        A number of ``dtype``, in the units of the gradient.
+
+    Raises
+    ------
+    ValueError
+        ``the first step is not finite even for a gradient of 1``: 1 − β₂ is zero in ``dtype``.
+    TypeError
+        ``dtype must be a float dtype, got int64``.
+
+    Examples
+    --------
+    >>> print(f"{smallest_finite_first_step(np.float32):.1e}")
+    8.4e-22
+
+    Notes
+    -----
+    NumPy rounds g² before it multiplies by 1 − β₂, so the answer lies a little beside the
+    prediction: by 0.05 % at β₂ = 0.999, by 5 % at 0.9. Taught in: notebook 03.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"dtype must be a float dtype, got {dtype}")
+    whole = np.dtype(f"i{dtype.itemsize}")  # positive floats are ordered as their bits are
+
+    def is_finite(bits: int) -> bool:
+        grad = np.array([bits], whole).view(dtype)
+        return bool(np.isfinite(first_step(grad, betas=(0.9, beta2)))[0])
+
+    low, high = 0, int(np.ones(1, dtype).view(whole)[0])
+    if not is_finite(high):
+        raise ValueError("the first step is not finite even for a gradient of 1")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_finite(middle) else (middle, high)
+    return float(np.array([high], whole).view(dtype)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class FirstStepMap:
+    """What a first step comes to for each pair of a gradient and an eps.
+
+    Attributes
+    ----------
+    grads : ndarray, shape (n,)
+        Sizes of the gradient, increasing, the first one 0.
+    eps : ndarray, shape (k,)
+        Increasing, the first one 0.
+    outcomes : ndarray of str, shape (k, n)
+        Entries of `FIRST_STEPS`.
+    underflow : float
+        Size of the gradient below which v is stored as zero.
+    noise : float
+        Size of the gradient below which it is rounding noise.
+    """
+
+    grads: NDArray
+    eps: NDArray
+    outcomes: NDArray[np.str_]
+    underflow: float
+    noise: float
+
+
+def first_step_map(
+    dtype: DTypeLike = np.float32,
+    grad_decades: tuple[int, int] = (-46, 6),
+    eps_decades: tuple[int, int] = (-44, 2),
+    per_decade: int = 12,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> FirstStepMap:
+    """Take a first step for every pair of a gradient and an eps, zeros included.
+
+    Parameters
+    ----------
+    dtype : float dtype of NumPy
+        What the steps are computed in.
+    grad_decades, eps_decades : pair of int
+        First and last power of ten, in increasing order.
+    per_decade : int
+        Points in each decade, 1 or more.
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+
+    Returns
+    -------
+    FirstStepMap
+        Of 1 + per_decade · (number of decades) gradients and as many eps.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid decades: (2, 1) (expected an increasing pair)`` or ``Invalid per_decade: 0
+        (expected 1 or more)``.
+
+    Examples
+    --------
+    >>> small = first_step_map(grad_decades=(-30, 0), eps_decades=(-12, 0), per_decade=1)
+    >>> small.outcomes.shape
+    (13, 31)
+
+    Notes
+    -----
+    Taught in: notebook 03.
+    """
+    if per_decade < 1:
+        raise ValueError(f"Invalid per_decade: {per_decade} (expected 1 or more)")
+    grads, eps = (_zero_and_decades(d, per_decade) for d in (grad_decades, eps_decades))
+    noise = float_format(dtype).ulp(1.0) / 2
+    outcomes = classify_first_step(grads.astype(dtype), eps[:, None], betas, noise)
+    return FirstStepMap(grads, eps, outcomes, underflow_gradient(dtype, betas[1]), noise)
+
+
+def _zero_and_decades(decades: tuple[int, int], per_decade: int) -> NDArray[np.float64]:
+    """0, then the centres of equal parts of each decade."""
+    first, last = decades
+    if not first < last:
+        raise ValueError(f"Invalid decades: {decades} (expected an increasing pair)")
+    centres = first + (np.arange(per_decade * (last - first)) + 0.5) / per_decade
+    return np.concatenate([[0.0], 10.0**centres])
+
+
+@dataclass(frozen=True, eq=False)
+class NanSpread:
+    """Where a run has NaN, from update to update.
+
+    Attributes
+    ----------
+    losses : ndarray of float64, shape (updates + 1,)
+        The loss at the start and after each update.
+    masks : list of dict of ndarray of bool, length updates + 1
+        For each parameter where it is NaN, at the start and after each update.
+    """
+
+    losses: NDArray[np.float64]
+    masks: list[dict[str, NDArray[np.bool_]]]
+
+    def counts(self) -> list[dict[str, int]]:
+        """Number of NaN in each parameter, at the start and after each update."""
+        return [{name: int(mask.sum()) for name, mask in masks.items()} for masks in self.masks]
+
+
+def nan_spread(
+    problem: Problem, optimizer: Callable[[Params], Stepper], updates: int = 2
+) -> NanSpread:
+    """Run an optimizer and record where the parameters are NaN.
+
+    Parameters
+    ----------
+    problem : Problem
+        With parameters in a dict; not changed.
+    optimizer : callable
+        Takes the parameters and returns the optimizer that updates them in place.
+    updates : int
+        Number of updates, 0 or more.
+
+    Returns
+    -------
+    NanSpread
+
+    Raises
+    ------
+    ValueError
+        ``Invalid number of updates: -1 (expected 0 or more)``.
+    TypeError
+        ``nan_spread needs parameters in a dict, got ndarray``.
+
+    Examples
+    --------
+    >>> from adamlib import Adam
+    >>> from adamlib.problems import random_two_layer_net
+    >>> net = random_two_layer_net(n=8, d_in=3, h=2, d_out=1)
+    >>> nan_spread(net, lambda params: Adam(params), updates=1).counts()[-1]
+    {'W1': 0, 'b1': 0, 'W2': 0, 'b2': 0}
+
+    Notes
+    -----
+    Taught in: notebook 03.
+    """
+    if type(updates) is not int or updates < 0:
+        raise ValueError(f"Invalid number of updates: {updates} (expected 0 or more)")
+    params = problem.start_copy()
+    if not isinstance(params, dict):
+        raise TypeError(f"nan_spread needs parameters in a dict, got {type(params).__name__}")
+    stepper = optimizer(params)
+    losses, masks = np.empty(updates + 1), []
+    for t in range(updates + 1):
+        losses[t], grads = problem.value_and_gradient(params)
+        masks.append({name: np.isnan(array) for name, array in params.items()})
+        if t < updates:
+            stepper.step(grads)
+    return NanSpread(losses, masks)
+
+
+def rms_step(
+    gradients: NDArray,
+    eps: ArrayLike,
+    last: int = 1,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> NDArray[np.float64]:
+    r"""Feed gradients to Adam and return the root-mean-square step in units of lr.
+
+    .. math::
+        \sqrt{\operatorname{mean} (\theta_{t-1} - \theta_t)^2} \, / \, \alpha
+
+    Parameters
+    ----------
+    gradients : ndarray of float64, shape (steps, coordinates)
+        Row t − 1 is the gradient gₜ.
+    eps : array_like of float, shape (k,)
+        Each finite, 0 or more; units of ``gradients``. One run for each.
+    last : int
+        Number of steps, counted from the end, that the mean is taken over, 1 to ``steps``.
+        All coordinates enter it.
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+        0 or more.
+
+    Raises
+    ------
+    ValueError
+        ``gradients has shape (3,) (expected two axes, steps and coordinates)``; ``Invalid last:
+        0 (expected 1 to 3)``.
+    TypeError
+        ``gradients must hold real floats, got dtype int64``.
+
+    Examples
+    --------
+    A constant gradient of 2, with eps = 0 and eps = 2:
+
+    >>> rms_step(np.full((5, 1), 2.0), eps=[0.0, 2.0])
+    array([1. , 0.5])
+
+    Notes
+    -----
+    Taught in: notebook 03.
+    """
+    gradients = _check_real_floats("gradients", gradients)
+    if gradients.ndim != 2:
+        raise ValueError(
+            f"gradients has shape {gradients.shape} (expected two axes, steps and coordinates)"
+        )
+    if not 1 <= last <= len(gradients):
+        raise ValueError(f"Invalid last: {last} (expected 1 to {len(gradients)})")
+    eps = np.asarray(eps, dtype=np.float64)[:, None]
+    zero = np.zeros((len(eps), gradients.shape[1]))
+    state, total = init_state(zero), np.zeros(len(eps))
+    for t, grad in enumerate(gradients.astype(np.float64), start=1):
+        grad = np.broadcast_to(grad, zero.shape)
+        # from zero each time: what comes back is the step itself, free of rounding
+        step, state = adam_step(zero, grad, state, lr=1.0, betas=betas, eps=eps)
+        if t > len(gradients) - last:
+            total += (step * step).mean(axis=1)
+    return np.sqrt(total / last)
+
+
+def _check_real_floats(name: str, value: ArrayLike) -> NDArray:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name} must hold real floats, got dtype {array.dtype}")
+    return array

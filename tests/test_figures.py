@@ -7,14 +7,28 @@ matplotlib.use("Agg")  # before pyplot: no window, on any machine
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 
-from adamlib.experiments import Trace, momentum, rmsprop, run, sgd
+from adamlib.experiments import (
+    FIRST_STEPS,
+    NanSpread,
+    Trace,
+    first_step_map,
+    momentum,
+    rmsprop,
+    run,
+    sgd,
+)
 from adamlib.figures import (
     COLOURS,
+    FIRST_STEP_COLOURS,
     plot_average,
+    plot_first_step_map,
     plot_losses,
+    plot_nan_spread,
     plot_paths,
+    plot_step_lengths,
     plot_uncorrected_step,
     show,
 )
@@ -227,3 +241,79 @@ def test_plot_uncorrected_step_draws_into_given_axes():
     steps = np.arange(1, 4)
     assert plot_uncorrected_step(steps, np.ones(3), np.array([3.0, 2.0, 1.0]), ax=ax) is ax
     assert len(ax.lines) == 2
+
+
+def words(ax) -> str:
+    return "\n".join(text.get_text() for text in ax.texts)
+
+
+# --- first steps ----------------------------------------------------------------------------------
+
+
+def test_first_steps_have_a_colour_each():
+    assert list(FIRST_STEP_COLOURS) == list(FIRST_STEPS)
+    assert len(set(FIRST_STEP_COLOURS.values())) == len(FIRST_STEPS)
+
+
+def test_first_step_map_shows_every_outcome_where_it_is():
+    data = first_step_map(np.float32, (-46, 4), (-44, 2), per_decade=2)
+    ax = plot_first_step_map(data)
+    rest, no_grad, no_eps, neither = ax.images
+    colours = {colour.lower(): name for name, colour in FIRST_STEP_COLOURS.items()}
+    parts = [data.outcomes[1:, 1:], data.outcomes[1:, :1], data.outcomes[:1, 1:]]
+    for image, part in zip((rest, no_grad, no_eps), parts, strict=True):
+        shown = [colours[to_hex(rgb)] for row in image.get_array() for rgb in row]
+        assert shown == list(part.flat)
+    assert colours[to_hex(neither.get_array()[0, 0])] == "NaN"
+    np.testing.assert_allclose(rest.get_extent(), (-46, 4, -44, 2))
+    assert no_grad.get_extent()[1] < -46 and no_eps.get_extent()[3] < -44
+    for label in ("NaN", "±∞", "too long", "arbitrary", "fine", "held back", "default"):
+        assert label in words(ax)
+
+
+def test_first_step_map_leaves_out_what_is_not_there():
+    ax = plot_first_step_map(first_step_map(np.float32, (-4, 4), (-20, 2), per_decade=1))
+    assert "fine" in words(ax) and "too long" not in words(ax) and "±∞" not in words(ax)
+
+
+def test_first_step_map_is_drawn_into_given_axes():
+    ax = plt.subplots()[1]
+    assert plot_first_step_map(first_step_map(per_decade=1), ax) is ax
+
+
+# --- NaN ------------------------------------------------------------------------------------------
+
+
+def test_nan_spread_shows_each_parameter_as_a_cell():
+    shapes = {"W1": (4, 6), "b1": (4,), "W2": (2, 4), "b2": (2,)}
+    rng = np.random.default_rng(0)
+    masks = [{name: rng.random(shape) < 0.5 for name, shape in shapes.items()} for _ in range(2)]
+    figure = plot_nan_spread(NanSpread(np.array([12.3, np.nan]), masks))
+    assert len(figure.axes) == 2
+    for ax, mask in zip(figure.axes, masks, strict=True):
+        meshes = [each for each in ax.collections if isinstance(each, QuadMesh)]
+        for mesh, name in zip(meshes, shapes, strict=True):
+            shown = np.asarray(mesh.get_array()).reshape(len(mask[name]), -1)
+            np.testing.assert_array_equal(shown, mask[name].reshape(len(mask[name]), -1))
+        count = sum(int(each.sum()) for each in mask.values())
+        assert f"NaN: {count} of 38" in words(ax)
+    assert "loss: 12" in words(figure.axes[0]) and "loss: NaN" in words(figure.axes[1])
+    assert "start" in words(figure.axes[0]) and "after update 1" in words(figure.axes[1])
+
+
+# --- lengths --------------------------------------------------------------------------------------
+
+
+def test_step_lengths_have_a_line_and_points_each():
+    lines = {
+        "a": (np.array([0.1, 1, 10]), np.array([0.1, 0.5, 0.9])),
+        "b": (np.ones(1), np.ones(1)),
+    }
+    points = {"a": (np.array([1.0]), np.array([0.5])), "b": (np.ones(1), np.zeros(1))}
+    ax = plot_step_lengths(lines, points)
+    dotted, *drawn = ax.lines
+    assert list(dotted.get_xdata()) == [1, 1]
+    expected = [lines["a"], points["a"], lines["b"], points["b"]]
+    for line, (x, y) in zip(drawn, expected, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
+    assert "a" in words(ax) and ax.get_xscale() == "log"
