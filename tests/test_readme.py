@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 import notebooks
+import picture
 import readme
 
 ROOT = Path(__file__).parent.parent
@@ -45,3 +47,11 @@ def test_the_examples_run(code, capsys):
     exec(code, {})
     if "print" in code:
         assert capsys.readouterr().out == "True\n"
+
+
+def test_the_picture_is_the_one_that_the_script_draws(tmp_path):
+    picture.draw(tmp_path / "drawn.png")
+    drawn, stored = (plt.imread(path) for path in (tmp_path / "drawn.png", picture.PICTURE))
+    assert drawn.shape == stored.shape
+    # another version of the font renderer may differ in the edges of letters
+    assert (abs(drawn - stored).max(axis=-1) > 0.1).mean() < 0.01
