@@ -114,7 +114,8 @@ def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     traces : sequence of Trace
-        In the order of their colours, dark to light.
+        A trace has the colour of its label's method in `COLOURS`; where the labels name no
+        methods, colours go from dark to light in the order given.
     ax : Axes, optional
         Drawn into if given, else a new one.
 
@@ -124,12 +125,49 @@ def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
         One line a trace, in their order.
     """
     ax = new_axes() if ax is None else ax
-    colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.75, len(traces)))
-    for trace, colour in zip(traces, colours, strict=True):
+    shades = plt.get_cmap("viridis")(np.linspace(0.0, 0.75, len(traces)))
+    for trace, shade in zip(traces, shades, strict=True):
+        colour = _method_colour(trace.label, shade)
         steps = np.arange(len(trace.losses))
         ax.plot(steps, trace.losses, color=colour)
         label_end(ax, steps[-1], trace.losses[-1], trace.label, colour)
     ax.set(yscale="log", xlabel="step t", ylabel="loss before the step")
+    return ax
+
+
+def plot_longest_steps(
+    lengths: Mapping[str, Sequence[float]],
+    bounds: Mapping[str, float],
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the lengths of steps from the first on, below the bounds that are claimed for them.
+
+    Parameters
+    ----------
+    lengths : mapping of str to sequence of float
+        What to call each run, and |Δₜ|/α of its steps.
+    bounds : mapping of str to float
+        What to call each bound, and its height in the same units; drawn dashed.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One line a run, in their order, then one a bound.
+    """
+    ax = new_axes() if ax is None else ax
+    shades = plt.get_cmap("viridis")(np.linspace(0.0, 0.75, len(lengths)))
+    for (label, values), shade in zip(lengths.items(), shades, strict=True):
+        ax.plot(np.arange(1, len(values) + 1), values, ".-", color=shade, markersize=5)
+        label_end(ax, len(values), values[-1], label, shade)
+    last = max(len(values) for values in lengths.values())
+    for label, height in bounds.items():
+        ax.axhline(height, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
+        above = dict(xytext=(0, 4), textcoords="offset points", ha="right", color="#555555")
+        ax.annotate(label, (last, height), **above)
+    ax.set(xlim=(0, last), ylim=(0, 1.12 * ax.dataLim.y1))
+    ax.set(xlabel="step", ylabel="length of the step, |Δ|/α")
     return ax
 
 
@@ -173,7 +211,7 @@ def plot_paths(problem: Problem, traces: Sequence[Trace], ax: "Axes | None" = No
     ax.set_aspect("equal")
     ax.grid(False)
     _draw_contours(ax, problem)
-    colours = [_method_colour(trace.label, i) for i, trace in enumerate(traces)]
+    colours = [_method_colour(trace.label, f"C{i % 7}") for i, trace in enumerate(traces)]
     for trace, colour in zip(traces, colours, strict=True):
         ax.plot(*trace.path.T, color=colour, marker=".", markersize=5, linewidth=1.4)
     ax.plot(*problem.start, "o", color="#222222", markersize=8, markerfacecolor="white", zorder=5)
@@ -182,10 +220,10 @@ def plot_paths(problem: Problem, traces: Sequence[Trace], ax: "Axes | None" = No
     return ax
 
 
-def _method_colour(label: str, i: int) -> str:
-    """Return the colour of the longest method name that a label begins with."""
+def _method_colour(label: str, otherwise: object) -> object:
+    """Return the colour of the method that a label begins with, if it names one."""
     names = [name for name in COLOURS if label.startswith(name)]
-    return COLOURS[max(names, key=len)] if names else f"C{i % 7}"
+    return COLOURS[max(names, key=len)] if names else otherwise
 
 
 def _window(ax: "Axes", problem: Problem, traces: Sequence[Trace]) -> tuple[np.ndarray, np.ndarray]:

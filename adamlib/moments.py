@@ -261,3 +261,54 @@ def uncorrected_step(betas: tuple[float, float], step: int | NDArray) -> float |
     beta1, beta2 = betas
     ratio = bias_correction(beta1, step) / np.sqrt(bias_correction(beta2, step))
     return ratio if isinstance(step, np.ndarray) else float(ratio)
+
+
+def largest_step(betas: tuple[float, float]) -> float:
+    r"""Return the length, in units of α, that no step of Adam exceeds, whatever the gradients.
+
+    .. math::
+        \sup \frac{|\hat m_t|}{\sqrt{\hat v_t}}
+        = \frac{1-\beta_1}{\sqrt{(1-\beta_2)(1-\beta_1^2/\beta_2)}}
+        \quad\text{if } \beta_1^2 < \beta_2, \qquad \infty \text{ if not.}
+
+    Parameters
+    ----------
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+
+    Returns
+    -------
+    float
+        1 or more; approached, as t grows, by gradients that grow by β₂/β₁ a step. With
+        β₁ = β₂ = 0 it is 1, the length of every step.
+
+    Raises
+    ------
+    TypeError
+        ``beta must be a real number, got '0.9'``; ``betas must be a pair of real numbers, got
+        0.9``.
+    ValueError
+        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
+
+    Examples
+    --------
+    >>> round(largest_step((0.9, 0.999)), 2)
+    7.27
+    >>> largest_step((0.9, 0.5))
+    inf
+
+    Notes
+    -----
+    For ε = 0; a larger ε only shortens the step. Source: Ma & Yarats 2019, appendix F, which
+    corrects the bound in Kingma & Ba 2015, §2.1. Taught in: notebook 02.
+    """
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}")
+    for beta in betas:
+        _check_beta(beta)
+    beta1, beta2 = (float(beta) for beta in betas)
+    if beta1 == beta2:  # the limit of the formula, and free of its rounding
+        return 1.0
+    if beta1**2 >= beta2:
+        return math.inf
+    return (1 - beta1) / math.sqrt((1 - beta2) * (1 - beta1**2 / beta2))

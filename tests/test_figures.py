@@ -25,6 +25,7 @@ from adamlib.figures import (
     FIRST_STEP_COLOURS,
     plot_average,
     plot_first_step_map,
+    plot_longest_steps,
     plot_losses,
     plot_nan_spread,
     plot_paths,
@@ -317,3 +318,34 @@ def test_step_lengths_have_a_line_and_points_each():
     for line, (x, y) in zip(drawn, expected, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
     assert "a" in words(ax) and ax.get_xscale() == "log"
+
+
+# --- colours of methods, longest steps ------------------------------------------------------------
+
+
+def test_plot_losses_draws_the_losses():
+    traces = paths(steps=20)
+    ax = plot_losses(traces)
+    assert ax.get_yscale() == "log"
+    for line, trace in zip(ax.lines, traces, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(20))
+        np.testing.assert_array_equal(line.get_ydata(), trace.losses)
+        assert line.get_color() == COLOURS[trace.label]
+    assert texts(ax) == ["SGD", "momentum", "RMSProp"]
+
+
+def test_plot_losses_goes_from_dark_to_light_where_no_method_is_named():
+    ax = plot_losses([Trace(f"ε = {eps}", np.ones(2)) for eps in (0.1, 1, 10)])
+    brightness = [sum(line.get_color()[:3]) for line in ax.lines]
+    assert brightness == sorted(brightness) and len(set(brightness)) == 3
+
+
+def test_plot_longest_steps_draws_runs_and_bounds():
+    lengths = {"one": np.array([1.0, 3.0, 2.0]), "two": [0.5, 0.25]}
+    ax = plot_longest_steps(lengths, {"limit": 4.0})
+    one, two, limit = ax.lines
+    np.testing.assert_array_equal(one.get_xydata(), [(1, 1), (2, 3), (3, 2)])
+    np.testing.assert_array_equal(two.get_xydata(), [(1, 0.5), (2, 0.25)])
+    assert list(limit.get_ydata()) == [4.0, 4.0]
+    assert texts(ax) == ["one", "two", "limit"]
+    assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 4

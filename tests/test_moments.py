@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adamlib import bias_correction, ema, ema_weights
-from adamlib.moments import half_life, memory, uncorrected_step
+from adamlib import adam_step, bias_correction, ema, ema_weights, init_state
+from adamlib.moments import half_life, largest_step, memory, uncorrected_step
 
 BETA = st.floats(0, 1, exclude_max=True)
 
@@ -170,6 +170,8 @@ FUNCTIONS = {
     "ema_weights": lambda beta: ema_weights(beta, 1),
     "memory": memory,
     "half_life": half_life,
+    "largest_step, first": lambda beta: largest_step((beta, 0.999)),
+    "largest_step, second": lambda beta: largest_step((0.9, beta)),
 }
 
 
@@ -210,3 +212,49 @@ def test_bad_step_is_refused(function, lowest, step, error, message):
         function(0.9, step)
     with pytest.raises(ValueError, match=rf"Invalid step: {lowest - 1} \(expected {lowest} or"):
         function(0.9, lowest - 1)
+
+
+def bound(beta1, beta2, step):
+    """The largest |m̂|/√v̂ after t steps: Cauchy–Schwarz on the weights, written out."""
+    w1, w2 = ema_weights(beta1, step), ema_weights(beta2, step)
+    largest = math.sqrt(math.fsum(w1**2 / w2))
+    return largest * math.sqrt(bias_correction(beta2, step)) / bias_correction(beta1, step)
+
+
+def test_largest_step_by_hand():
+    # 0.1/√(0.001·(1 − 0.81/0.999)) = 0.1/√(0.001·0.189189…) = 0.1/0.0137546…
+    assert largest_step((0.9, 0.999)) == pytest.approx(7.2703, abs=1e-4)
+    # β₁ = 0: one gradient over the root of (1−β₂)·g²
+    assert largest_step((0, 0.75)) == 2.0
+    assert largest_step((0.9, 0.81)) == math.inf  # β₁² = β₂ already
+    assert largest_step((0.5, 0.0)) == math.inf
+    assert [largest_step((beta, beta)) for beta in (0, 0.3, 0.999)] == [1, 1, 1]
+
+
+@given(st.floats(0.05, 0.99), st.floats(0.05, 0.99))
+def test_no_bound_after_t_steps_exceeds_largest_step(beta1, beta2):
+    limit = largest_step((beta1, beta2))
+    assert limit >= 1 - 1e-12
+    for step in (1, 2, 10, 60):  # more would overflow where β₁² is far above β₂
+        assert bound(beta1, beta2, step) <= limit * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0.9, 0.99)])
+def test_largest_step_is_approached_and_by_growing_gradients(betas):
+    steps = 9000 if betas[1] == 0.999 else 1000
+    growth = betas[1] / betas[0]
+    param = np.zeros(1)
+    state = init_state(param)
+    for i in range(steps):
+        # held at 1e-150 until the growth reaches 1: their share in the moments is nothing
+        grad = np.array([max(growth ** float(i - steps + 1), 1e-150)])
+        before, (param, state) = param, adam_step(param, grad, state, lr=1.0, betas=betas, eps=0.0)
+    length = abs(param - before)[0]
+    assert length == pytest.approx(largest_step(betas), rel=1e-3)
+    assert length <= largest_step(betas) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("betas", [0.9, (0.9,), (0.9, 0.99, 0.999), "ab c"])
+def test_betas_of_largest_step_must_be_a_pair(betas):
+    with pytest.raises(TypeError, match="betas must be a pair of real numbers, got "):
+        largest_step(betas)
