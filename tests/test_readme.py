@@ -55,3 +55,21 @@ def test_the_picture_is_the_one_that_the_script_draws(tmp_path):
     assert drawn.shape == stored.shape
     # another version of the font renderer may differ in the edges of letters
     assert (abs(drawn - stored).max(axis=-1) > 0.1).mean() < 0.01
+
+
+def test_the_map_in_the_first_notebook_has_every_other_one_with_its_minutes():
+    first, *others = notebooks.in_order()
+    text = "\n".join(cell.source for cell in notebooks.read(first).cells)
+    for path in others:
+        title, _, _, minutes = readme.row(path, "")
+        title = re.match(r"\[(.+?)\]", title)[1]
+        assert re.search(rf"\[{re.escape(title)}\]\({path.name}\) \| .* \| {minutes} \|", text), (
+            title
+        )
+
+
+@pytest.mark.parametrize("path", notebooks.in_order(), ids=lambda path: path.stem)
+def test_links_between_notebooks_lead_somewhere(path):
+    text = "\n".join(cell.source for cell in notebooks.read(path).cells)
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text):
+        assert (path.parent / target).exists(), target
