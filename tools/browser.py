@@ -95,9 +95,12 @@ def address(server: subprocess.Popen) -> str:
 
 
 def notebook_address(home: str, name: str) -> str:
-    """The address of one notebook, from the one of the first."""
+    """The address of one notebook, from the one of the first.
+
+    Each gets a workspace of its own: otherwise JupyterLab opens the one before it in another tab.
+    """
     base, token = home.split("?")
-    return f"{base.split('/lab')[0]}/lab/tree/{name}?{token}"
+    return f"{base.split('/lab')[0]}/lab/workspaces/{Path(name).stem}/tree/{name}?{token}"
 
 
 def check(holds: bool, message: str) -> None:
@@ -127,10 +130,11 @@ def rendered_text(page: Page) -> tuple[int, str]:
     cells = page.locator(".jp-MarkdownCell")
     for index in range(cells.count()):
         cell = cells.nth(index)
-        cell.scroll_into_view_if_needed()
+        # not Playwright's own scrolling: it waits for cells that JupyterLab draws only after it
+        cell.evaluate("cell => cell.scrollIntoView({block: 'center'})")
         page.wait_for_timeout(200)
         formulas += cell.locator("mjx-container").count()
-        texts.append(cell.locator(".jp-RenderedMarkdown").first.inner_text())
+        texts += cell.locator(".jp-RenderedMarkdown").all_inner_texts()
     return formulas, "\n".join(texts)
 
 
