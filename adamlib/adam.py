@@ -177,29 +177,58 @@ def adam_step(
 
     if maximize:
         grad = -grad
-    if weight_decay and decoupled_weight_decay:
-        param = param * (1 - lr * weight_decay)
-    elif weight_decay:
+    decoupled = weight_decay if decoupled_weight_decay else 0.0
+    if decoupled and rule.decoupled_weight_decay == "before":
+        param = param * (1 - _decay(rule, lr, decoupled))
+    elif weight_decay and not decoupled:
         grad = grad + weight_decay * param
 
     exp_avg = ema(state.exp_avg, grad, beta1)
     exp_avg_sq = ema(state.exp_avg_sq, grad * grad, beta2)
-    max_exp_avg_sq = xp.maximum(state.max_exp_avg_sq, exp_avg_sq) if amsgrad else None
-    bias_correction1 = bias_correction(beta1, step)
-    bias_correction2 = bias_correction(beta2, step)
+    bias_correction1 = bias_correction(beta1, step) if rule.corrects_exp_avg else 1.0
+    bias_correction2 = bias_correction(beta2, step) if rule.corrects_exp_avg_sq else 1.0
+    exp_avg_sq_hat, max_exp_avg_sq = exp_avg_sq / bias_correction2, None
+    if amsgrad:
+        exp_avg_sq_hat, max_exp_avg_sq = _largest(xp, rule, state, exp_avg_sq, bias_correction2)
 
-    step_size = lr / bias_correction1  # α·m̂ = (α/(1−β₁ᵗ))·m: one pass over memory less
-    exp_avg_sq_hat = (max_exp_avg_sq if amsgrad else exp_avg_sq) / bias_correction2
-    denom = xp.sqrt(exp_avg_sq_hat) + _eps_outside(rule, eps, bias_correction2)
-    param = param - step_size * exp_avg / denom
+    if rule.eps_placement == "none":
+        param = param - 1.27 * lr * xp.atan2(exp_avg / bias_correction1, xp.sqrt(exp_avg_sq_hat))
+    else:
+        step_size = lr / bias_correction1  # α·m̂ = (α/(1−β₁ᵗ))·m: one pass over memory less
+        denom = _denominator(xp, rule, exp_avg_sq_hat, eps, bias_correction2)
+        param = param - step_size * exp_avg / denom
+    if decoupled and rule.decoupled_weight_decay == "after":
+        param = param * (1 - _decay(rule, lr, decoupled))
     return _as_arrays(xp, param, AdamState(step, exp_avg, exp_avg_sq, max_exp_avg_sq))
 
 
-def _eps_outside(rule: Dialect, eps: float | Array, bias_correction2: float) -> float | Array:
-    """Say what the dialect's eps amounts to when it is added to the corrected root √v̂."""
+def _decay(rule: Dialect, lr: float | Array, weight_decay: float) -> float | Array:
+    """Return the share by which the dialect's decoupled decay shrinks the parameter."""
+    return lr * weight_decay if rule.decay_scale == "lr" else weight_decay
+
+
+def _largest(
+    xp: Any, rule: Dialect, state: AdamState, exp_avg_sq: Array, bias_correction2: float
+) -> tuple[Array, Array]:
+    """Return what AMSGrad divides by, before the root, and the maximum that it keeps."""
+    if rule.amsgrad == "max of v̂":
+        largest = xp.maximum(state.max_exp_avg_sq, exp_avg_sq / bias_correction2)
+        return largest, largest
+    largest = xp.maximum(state.max_exp_avg_sq, exp_avg_sq)
+    return largest / bias_correction2, largest
+
+
+def _denominator(
+    xp: Any, rule: Dialect, exp_avg_sq_hat: Array, eps: float | Array, bias_correction2: float
+) -> Array:
+    """Return what the dialect divides by, wherever it puts its eps."""
     if rule.eps_placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
-        return eps / math.sqrt(bias_correction2)
-    return eps
+        return xp.sqrt(exp_avg_sq_hat) + eps / math.sqrt(bias_correction2)
+    if rule.eps_placement == "inside":
+        return xp.sqrt(exp_avg_sq_hat + eps)
+    if rule.eps_placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
+        return xp.sqrt(exp_avg_sq_hat + eps / bias_correction2)
+    return xp.sqrt(exp_avg_sq_hat) + eps
 
 
 def check_hyperparameters(
