@@ -10,6 +10,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.adam``        one step of Adam, pure, for any array library
 ``adamlib.optimizer``   Adam for NumPy arrays, in place, with checkpoints
 ``adamlib.pytorch``     Adam and AdamW for torch, drop-in
+``adamlib.identification``  which Adam is this function, or which mistake
 ``adamlib.problems``    what to minimise
 ``adamlib.experiments`` run an optimizer on a problem and keep a trace
 ``adamlib.figures``     draw a trace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         experiments,
         figures,
         floats,
+        identification,
         moments,
         optimizer,
         problems,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     )
     from .adam import AdamState, adam_step, init_state
     from .dialects import DIALECTS, Dialect
+    from .identification import Identification, identify
     from .moments import bias_correction, ema, ema_weights
     from .optimizer import Adam
 
@@ -48,6 +51,8 @@ _HOME = {
     "init_state": "adam",
     "adam_step": "adam",
     "Adam": "optimizer",
+    "Identification": "identification",
+    "identify": "identification",
 }
 _MODULES = (
     "floats",
@@ -56,6 +61,7 @@ _MODULES = (
     "adam",
     "optimizer",
     "pytorch",
+    "identification",
     "problems",
     "experiments",
     "figures",
@@ -66,6 +72,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "Adam",
     "AdamState",
     "Dialect",
+    "Identification",
     "adam",
     "adam_step",
     "bias_correction",
@@ -75,6 +82,8 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "experiments",
     "figures",
     "floats",
+    "identification",
+    "identify",
     "init_state",
     "moments",
     "optimizer",

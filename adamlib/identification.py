@@ -315,7 +315,10 @@ def _run(make_stepper: Callable, factory: Factory, probe: Probe) -> Observed:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a learner's function may raise anything
-        return Observed(np.array(path), mutates, f"{type(error).__name__}: {error}", steps)
+        message = f"{type(error).__name__}: {error}"
+        if isinstance(error, ZeroDivisionError):
+            message += f", in step {steps + 1}. 1 − βᵗ is zero where t = 0."
+        return Observed(np.array(path), mutates, message, steps)
     return Observed(np.array(path), mutates)
 
 
@@ -610,11 +613,9 @@ def _dialect_paths(probe: Probe, told: Told) -> Iterator[tuple[str, NDArray]]:
 
 def _misfits(path: NDArray, expected: NDArray, rtol: float) -> NDArray:
     """Say where two paths take different steps: a mask of shape (steps, numbers)."""
-    coarse = rtol == RTOL32 and np.array_equal(
-        path[1:], path[1:].astype(np.float32), equal_nan=True
-    )
-    unit = np.finfo(np.float32 if coarse else np.float64).eps
     with np.errstate(all="ignore"):
+        coarse = rtol == RTOL32 and np.array_equal(path[1:], np.float32(path[1:]), equal_nan=True)
+        unit = np.finfo(np.float32 if coarse else np.float64).eps
         got, wanted = np.diff(path, axis=0), np.diff(expected, axis=0)
         size = np.maximum(np.abs(path), np.abs(expected))
         slack = 4 * unit * np.maximum(size[1:], size[:-1])
@@ -624,36 +625,30 @@ def _misfits(path: NDArray, expected: NDArray, rtol: float) -> NDArray:
 
 
 def _judge(observed: Observed, probe: Probe, told: Told) -> Identification:
-    path = observed.path
+    path, mutates = observed.path, observed.mutates_grad
     dialects = list(_dialect_paths(probe, told))
     mistakes = [
         (name, variant_path(variant, probe, told))
         for name in _relevant(told)
         for variant in _mistaken(told, [name])
     ]
-    common = dict(mutates_grad=observed.mutates_grad)
+    # An exact pair before an approximate single: what fits to 1e-9 fits by no accident.
     for rtol, precision in ((RTOL, "float64"), (RTOL32, "float32")):
-        names = _fitting([*dialects, *mistakes], path, rtol)
+        names, pairs = _fitting([*dialects, *mistakes], path, rtol), ()
+        if not names:
+            pairs = _fitting_pairs(path, probe, told, rtol)
+            names = pairs[0] if pairs else ()
         if names:
-            is_dialect = any(name in DIALECTS for name in names) and not observed.mutates_grad
-            if observed.mutates_grad:
-                names = ("gradient-mutated", *names)
-            verdict = "dialect" if is_dialect else "mistake"
-            difference = None if is_dialect else _difference(dialects, path, probe, RTOL)
-            return Identification(verdict, names, difference, precision=precision, **common)
-    for rtol, precision in ((RTOL, "float64"), (RTOL32, "float32")):
-        pairs = _fitting_pairs(path, probe, told, rtol)
-        if pairs:
-            difference = _difference(dialects[:3], path, probe, RTOL)
-            names = ("gradient-mutated", *pairs[0]) if observed.mutates_grad else pairs[0]
-            return Identification(
-                "mistake", names, difference, precision=precision, pairs=pairs, **common
-            )
+            known = any(name in DIALECTS for name in names) and not mutates
+            difference = None if known else _difference(dialects, path, probe, rtol)
+            names = ("gradient-mutated", *names) if mutates else names
+            verdict = "dialect" if known else "mistake"
+            return Identification(verdict, names, difference, mutates, precision, pairs)
     difference = _difference([*dialects, *mistakes], path, probe, RTOL32)
     if not np.isfinite(path).all() and all(np.isfinite(p).all() for _, p in dialects):
         message = f"it gives numbers that are not finite. {difference}"
-        return Identification("error", first_difference=None, message=message, **common)
-    return Identification("unknown", first_difference=difference, **common)
+        return Identification("error", mutates_grad=mutates, message=message)
+    return Identification("unknown", first_difference=difference, mutates_grad=mutates)
 
 
 def _fitting(entries: Sequence[tuple[str, NDArray]], path: NDArray, rtol: float) -> tuple[str, ...]:
