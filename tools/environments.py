@@ -28,11 +28,7 @@ def numpy_features() -> tuple[list[str], list[str]]:
 
 
 def environments() -> dict[str, dict[str, str]]:
-    """Name of each environment → the variables that make it.
-
-    Where the subject is the instruction set, each notebook has one thread: two workers with a
-    thread for every core each would mostly wait for one another.
-    """
+    """Name of each environment → the variables that make it."""
     one = dict.fromkeys(THREADS, "1")
     found = {f"{n} thread{'s' * (n > 1)}": dict.fromkeys(THREADS, str(n)) for n in (1, 2)}
     for capability in ("default", "avx2", "avx512"):
@@ -58,7 +54,9 @@ def run(
     variables: dict[str, str], extra: Sequence[str], notebooks: Path = NOTEBOOKS
 ) -> tuple[bool, str]:
     """Run the notebooks in one environment; pytest's closing line, and its report on failure."""
-    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", str(notebooks), *extra]
+    # Two notebooks at once with two threads each would mostly wait for one another.
+    at_once = "1" if variables["OMP_NUM_THREADS"] == "2" else "2"
+    command = [sys.executable, "-m", "pytest", "-n", at_once, "-q", str(notebooks), *extra]
     process = subprocess.run(
         command, env=os.environ | variables, capture_output=True, text=True, cwd=NOTEBOOKS.parent
     )
