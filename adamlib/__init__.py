@@ -8,6 +8,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.moments``     one pure function per moment equation
 ``adamlib.dialects``    what each framework calls Adam, as data
 ``adamlib.adam``        one step of Adam, pure, for any array library
+``adamlib.checkpoints``  state dicts and checkpoint files, checked and written whole
 ``adamlib.optimizer``   Adam for NumPy arrays, in place, with checkpoints
 ``adamlib.pytorch``     Adam and AdamW for torch, drop-in
 ``adamlib.identification``  which Adam is this function, or which mistake

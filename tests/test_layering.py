@@ -16,6 +16,7 @@ ORDER = (
     "dialects",
     "adam",
     "kernels",
+    "checkpoints",
     "optimizer",
     "pytorch",
     "identification",
