@@ -3,19 +3,19 @@
 The public names, in reading order. Everything is loaded on first use, so that
 ``import adamlib`` costs next to nothing and never imports torch, matplotlib or numba.
 
-====================  ==============================================================
-``adamlib.floats``      what a dtype can hold: where eps vanishes, where g² underflows
-``adamlib.moments``     one pure function per moment equation
-``adamlib.dialects``    what each framework calls Adam, as data
-``adamlib.adam``        one step of Adam, pure, for any array library
-``adamlib.checkpoints``  state dicts and checkpoint files, checked and written whole
-``adamlib.optimizer``   Adam for NumPy arrays, in place, with checkpoints
-``adamlib.pytorch``     Adam and AdamW for torch, drop-in
+==========================  ============================================================
+``adamlib.floats``          what a dtype can hold: where eps vanishes, where g² underflows
+``adamlib.moments``         one pure function per moment equation
+``adamlib.dialects``        what each framework calls Adam, as data
+``adamlib.adam``            one step of Adam, pure, for any array library
+``adamlib.checkpoints``     state dicts and checkpoint files, checked and written whole
+``adamlib.optimizer``       Adam for NumPy arrays, in place, with checkpoints
+``adamlib.pytorch``         Adam and AdamW for torch, drop-in
 ``adamlib.identification``  which Adam is this function, or which mistake
-``adamlib.problems``    what to minimise
-``adamlib.experiments`` run an optimizer on a problem and keep a trace
-``adamlib.figures``     draw a trace
-====================  ==============================================================
+``adamlib.problems``        what to minimise
+``adamlib.experiments``     run an optimizer on a problem and keep a trace
+``adamlib.figures``         draw a trace
+==========================  ============================================================
 """
 
 from importlib import import_module
