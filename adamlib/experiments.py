@@ -314,10 +314,11 @@ def classify_first_step(
     ===============  ==================================================================
     ``"NaN"``        0/0: neither m nor v holds anything
     ``"infinite"``   m/0: v has underflowed, m has not
-    ``"too long"``   v has underflowed, and the step, g/ε, is longer than 1.5·lr
-    ``"arbitrary"``  about lr long, though ``|grad|`` is below ``noise``
-    ``"fine"``       about lr long (0.5 to 1.5), and ``|grad|`` is not below ``noise``
-    ``"held back"``  shorter than 0.5·lr, because ε is larger than the gradient
+    ``"too long"``   v has underflowed, and the step, g/ε, is longer than lr
+    ``"arbitrary"``  0.5 to 1.5 lr long, though ``|grad|`` is below ``noise``
+    ``"fine"``       0.5 to 1.5 lr long, and ``|grad|`` is not below ``noise``
+    ``"held back"``  ε is larger than the gradient: the step is shorter than 0.5·lr, or, where
+                     v has underflowed, not longer than lr
     ===============  ==================================================================
 
     Parameters
@@ -365,12 +366,14 @@ def classify_first_step(
     if not noise >= 0.0:
         raise ValueError(f"Invalid noise: {noise} (expected 0 or more)")
     length = np.abs(first_step(grad, eps, betas))
+    with np.errstate(all="ignore"):  # the square may underflow or overflow
+        no_v = np.broadcast_to(ema(np.zeros_like(grad), grad * grad, betas[1]) == 0, length.shape)
     is_noise = np.broadcast_to(np.abs(grad) < noise, length.shape)
     cases = {
         "NaN": np.isnan(length),
         "infinite": np.isinf(length),
-        "too long": length > 1.5,
-        "held back": length < 0.5,
+        "too long": (length > 1.5) | (no_v & (length > 1.0)),
+        "held back": (length < 0.5) | no_v,
         "arbitrary": is_noise,
     }
     return np.select(list(cases.values()), list(cases), "fine")

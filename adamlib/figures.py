@@ -157,7 +157,7 @@ def plot_longest_steps(
         One line a run, in their order, then one a bound.
     """
     ax = new_axes() if ax is None else ax
-    shades = plt.get_cmap("viridis")(np.linspace(0.0, 0.75, len(lengths)))
+    shades = plt.get_cmap("viridis")(np.linspace(0.0, 0.6, len(lengths)))  # readable as text
     for (label, values), shade in zip(lengths.items(), shades, strict=True):
         ax.plot(np.arange(1, len(values) + 1), values, ".-", color=shade, markersize=5)
         label_end(ax, len(values), values[-1], label, shade)
@@ -255,12 +255,18 @@ def _label_paths(
     inches = ax.transData + ax.figure.dpi_scale_trans.inverted()
     halo = [patheffects.withStroke(linewidth=3, foreground="white")]
     style = dict(ha="center", va="center", path_effects=halo, zorder=7)
-    taken = []
-    for point, text, up in ((problem.start, "start", 0.2), (problem.minimum, "minimum", -0.22)):
-        where = inches.transform(point) + (0, up)
-        ax.text(*inches.inverted().transform(where), text, color="#222222", **style)
-        taken.append(_text_box(where, text))
     paths = [_densely(inches.transform(trace.path)) for trace in traces]
+    taken = []
+    for point, text, ups in (
+        (problem.start, "start", (0.2,)),
+        (problem.minimum, "minimum", (-0.22, -0.48)),
+    ):
+        places = inches.transform(point) + [(0, up) for up in ups]
+        boxes = np.array([_text_box(place, text) for place in places])
+        clear = [_gaps(boxes, path).tolist() for path in paths]
+        best = np.argmax(np.minimum(0.1, np.min(clear, axis=0))) if paths else 0
+        ax.text(*inches.inverted().transform(places[best]), text, color="#222222", **style)
+        taken.append(boxes[best])
     (left, bottom), (right, top) = inches.transform(np.transpose([ax.get_xlim(), ax.get_ylim()]))
     for path, trace, colour in zip(paths, traces, colours, strict=True):
         points = inches.transform(trace.path)
@@ -408,9 +414,9 @@ def _beside(
 
 FIRST_STEP_LABELS = {
     "too long": "too long:\n|g|/ε times lr",
-    "arbitrary": "arbitrary:\nrounding noise\nmoves it by ±lr",
-    "fine": "fine:\n±lr",
-    "held back": "held back: shorter than ½·lr",
+    "arbitrary": "arbitrary:\nrounding noise\nmoves it by\n½ to 1 lr",
+    "fine": "fine:\n½ to 1 lr",
+    "held back": "held back by ε",
 }
 ZERO_GAP, ZERO_WIDTH = 1.0, 3.5  # of the strips for zero, in decades
 
@@ -471,7 +477,11 @@ def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero:
     infinite = x[data.outcomes[0, 1:] == "infinite"]
     if len(infinite):
         ax.text(infinite.mean(), y_zero, "±∞", ha="center", va="center", color="white")
-    ax.text(x_zero, y_zero, "NaN", ha="center", va="center", color="white", fontsize=9)
+    nan = dict(s="NaN", ha="center", va="center", color="white", fontsize=9)
+    ax.text(x_zero, y_zero, **nan)
+    tiny = x[data.outcomes[0, 1:] == "NaN"]
+    if len(tiny):  # m is lost as well; the block is too narrow for a word that lies
+        ax.text(tiny.mean(), y_zero, rotation=90, **nan)
     for where, text in ((data.underflow, "v is stored as 0"), (data.noise, "rounding noise")):
         factor, exponent = f"{where:.0e}".split("e")
         ax.annotate(
@@ -557,7 +567,8 @@ def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -
     Returns
     -------
     Axes
-        For each name a line and a line of markers, filled for the first name, open for the second.
+        For each name a line and a line of markers, filled for the first name, open for the
+        second; the measured length where the gradient is as large as ε is written beside it.
     """
     ax = new_axes() if ax is None else ax
     ax.axvline(1, color="#555555", linestyle=":", linewidth=1.2)
@@ -566,6 +577,9 @@ def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -
         ax.plot(*lines[name], color=COLOURS["Adam"])
         ax.plot(*points[name], "o", color=COLOURS["Adam"], markerfacecolor=face, markersize=5)
         label_end(ax, lines[name][0][-1], lines[name][1][-1], name, COLOURS["Adam"])
+        for x, y in zip(*points[name], strict=True):
+            if np.isclose(x, 1):
+                _beside(ax, f"{y:.3g} lr", x, y, (8, -12), COLOURS["Adam"])
     ax.set(xscale="log", ylim=(0, 1.06), ylabel="length of the step / lr")
     ax.set_xlabel("size of the gradient / ε")
     return ax

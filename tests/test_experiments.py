@@ -180,7 +180,8 @@ def test_first_step_wants_floats(call):
         (1.0, 0.0, "fine"),
         (-1.0, 0.0, "fine"),
         (1e-22, 1e-30, "too long"),
-        (1e-22, 1.2e-22, "arbitrary"),  # v is lost, but |g|/ε happens to be about 1
+        (1.2e-22, 1e-22, "too long"),  # v is lost: the step is |g|/ε, not about 1
+        (1e-22, 1.2e-22, "held back"),
         (1e-22, 1e-21, "held back"),
         (2e-8, 1e-8, "arbitrary"),
         (0.9e-8, 1e-8, "held back"),
@@ -190,6 +191,13 @@ def test_first_step_wants_floats(call):
 )
 def test_first_step_is_classified_in_float32(grad, eps, outcome):
     assert classify_first_step(np.float32(grad), eps) == outcome
+
+
+def test_where_v_is_lost_eps_alone_decides():
+    # float16 loses v below 5.5e-3, far above its rounding noise of 4.9e-4
+    half = np.array([4e-3, 4e-3, 6e-3], dtype=np.float16)
+    outcomes = classify_first_step(half, np.array([3.5e-3, 4.5e-3, 3.5e-3]))
+    assert outcomes.tolist() == ["too long", "held back", "fine"]
 
 
 def test_noise_is_a_choice():

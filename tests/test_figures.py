@@ -145,6 +145,18 @@ def test_plot_paths_labels_stand_inside_and_beside_their_own_path():
         assert traces[int(np.argmin(away))] is trace
 
 
+def test_plot_paths_moves_the_name_of_the_minimum_off_a_path():
+    trace = run(VALLEY, momentum(lr=0.1), 60, "momentum", keep_path=True)
+    for path, below in ((trace, 0.48), (run(VALLEY, sgd(0.01), 5, "SGD", keep_path=True), 0.22)):
+        ax = plot_paths(VALLEY, [path])
+        ax.figure.canvas.draw()
+        (text,) = (text for text in ax.texts if text.get_text() == "minimum")
+        box, points = text.get_window_extent(), ax.transData.transform(path.path)
+        assert not any(box.contains(*point) for point in points)
+        down = ax.transData.transform((0, 0)) - ax.transData.transform(text.get_position())
+        np.testing.assert_allclose(down / ax.figure.dpi, (0, below), rtol=0.2, atol=1e-9)
+
+
 def test_plot_paths_contours_are_those_of_the_problem():
     (contours,) = plot_paths(VALLEY, paths()).collections
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
@@ -270,6 +282,8 @@ def test_first_step_map_shows_every_outcome_where_it_is():
     assert no_grad.get_extent()[1] < -46 and no_eps.get_extent()[3] < -44
     for label in ("NaN", "±∞", "too long", "arbitrary", "fine", "held back", "default"):
         assert label in words(ax)
+    # g = 0, and gradients so small that m is lost
+    assert sorted(text.get_rotation() for text in ax.texts if text.get_text() == "NaN") == [0, 90]
 
 
 def test_first_step_map_leaves_out_what_is_not_there():
@@ -317,7 +331,7 @@ def test_step_lengths_have_a_line_and_points_each():
     expected = [lines["a"], points["a"], lines["b"], points["b"]]
     for line, (x, y) in zip(drawn, expected, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
-    assert "a" in words(ax) and ax.get_xscale() == "log"
+    assert texts(ax)[1:] == ["a", "0.5 lr", "b", "0 lr"] and ax.get_xscale() == "log"
 
 
 # --- colours of methods, longest steps ------------------------------------------------------------
