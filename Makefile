@@ -25,9 +25,6 @@ else
   READY := set-up
 endif
 
-# several test processes share the cores: threads that wait should sleep, not spin
-test test-environments: export OMP_WAIT_POLICY = passive
-
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal test-environments test-browser clean

@@ -225,7 +225,7 @@ def main(argv: Sequence[str] = sys.argv[1:]) -> int:
         fresh_work(ROOT / "work"),
         lab() as home,
         sync_playwright() as playwright,
-        tempfile.TemporaryDirectory() as profile,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
     ):
         first = min((ROOT / "notebooks").glob("*.ipynb")).name
         check(f"/lab/tree/{first}?" in home, f"{home} is not the first notebook, {first}")
