@@ -177,58 +177,65 @@ def adam_step(
 
     if maximize:
         grad = -grad
-    decoupled = weight_decay if decoupled_weight_decay else 0.0
-    if decoupled and rule.decoupled_weight_decay == "before":
-        param = param * (1 - _decay(rule, lr, decoupled))
-    elif weight_decay and not decoupled:
+    if weight_decay and decoupled_weight_decay and rule.decoupled_weight_decay == "before":
+        param = param * (1 - _decay_rate(rule, lr, weight_decay))
+    elif weight_decay and not decoupled_weight_decay:
         grad = grad + weight_decay * param
 
     exp_avg = ema(state.exp_avg, grad, beta1)
     exp_avg_sq = ema(state.exp_avg_sq, grad * grad, beta2)
-    bias_correction1 = bias_correction(beta1, step) if rule.corrects_exp_avg else 1.0
-    bias_correction2 = bias_correction(beta2, step) if rule.corrects_exp_avg_sq else 1.0
-    exp_avg_sq_hat, max_exp_avg_sq = exp_avg_sq / bias_correction2, None
-    if amsgrad:
-        exp_avg_sq_hat, max_exp_avg_sq = _largest(xp, rule, state, exp_avg_sq, bias_correction2)
+    max_exp_avg_sq = xp.maximum(state.max_exp_avg_sq, exp_avg_sq) if amsgrad else None
+    bias_correction1 = bias_correction(beta1, step)
+    bias_correction2 = bias_correction(beta2, step)
 
-    if rule.eps_placement == "none":
-        param = param - 1.27 * lr * xp.atan2(exp_avg / bias_correction1, xp.sqrt(exp_avg_sq_hat))
-    else:
+    if rule.is_algorithm_1:
         step_size = lr / bias_correction1  # α·m̂ = (α/(1−β₁ᵗ))·m: one pass over memory less
-        denom = _denominator(xp, rule, exp_avg_sq_hat, eps, bias_correction2)
-        param = param - step_size * exp_avg / denom
-    if decoupled and rule.decoupled_weight_decay == "after":
-        param = param * (1 - _decay(rule, lr, decoupled))
+        exp_avg_sq_hat = (max_exp_avg_sq if amsgrad else exp_avg_sq) / bias_correction2
+        param = param - step_size * exp_avg / (xp.sqrt(exp_avg_sq_hat) + eps)
+        return _as_arrays(xp, param, AdamState(step, exp_avg, exp_avg_sq, max_exp_avg_sq))
+
+    corrections = (bias_correction1, bias_correction2)
+    largest = state.max_exp_avg_sq if amsgrad else None
+    quotient, max_exp_avg_sq = _in_dialect(xp, rule, exp_avg, exp_avg_sq, largest, eps, corrections)
+    param = param - lr * quotient
+    if weight_decay and decoupled_weight_decay and rule.decoupled_weight_decay == "after":
+        param = param * (1 - _decay_rate(rule, lr, weight_decay))
     return _as_arrays(xp, param, AdamState(step, exp_avg, exp_avg_sq, max_exp_avg_sq))
 
 
-def _decay(rule: Dialect, lr: float | Array, weight_decay: float) -> float | Array:
+def _in_dialect(
+    xp: Any,
+    rule: Dialect,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    largest: Array | None,
+    eps: float | Array,
+    corrections: tuple[float, float],
+) -> tuple[Array, Array | None]:
+    """Return what a dialect multiplies by lr, and the maximum that its AMSGrad keeps."""
+    bias_correction1 = corrections[0] if rule.corrects_exp_avg else 1.0
+    bias_correction2 = corrections[1] if rule.corrects_exp_avg_sq else 1.0
+    exp_avg_hat, exp_avg_sq_hat = exp_avg / bias_correction1, exp_avg_sq / bias_correction2
+    if largest is not None and rule.amsgrad == "max of v̂":
+        largest = exp_avg_sq_hat = xp.maximum(largest, exp_avg_sq_hat)
+    elif largest is not None:
+        largest = xp.maximum(largest, exp_avg_sq)
+        exp_avg_sq_hat = largest / bias_correction2
+
+    if rule.eps_placement == "none":
+        return 1.27 * xp.atan2(exp_avg_hat, xp.sqrt(exp_avg_sq_hat)), largest
+    if rule.eps_placement == "inside":
+        return exp_avg_hat / xp.sqrt(exp_avg_sq_hat + eps), largest
+    if rule.eps_placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
+        return exp_avg_hat / xp.sqrt(exp_avg_sq_hat + eps / bias_correction2), largest
+    if rule.eps_placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
+        eps = eps / math.sqrt(bias_correction2)
+    return exp_avg_hat / (xp.sqrt(exp_avg_sq_hat) + eps), largest
+
+
+def _decay_rate(rule: Dialect, lr: float | Array, weight_decay: float) -> float | Array:
     """Return the share by which the dialect's decoupled decay shrinks the parameter."""
     return lr * weight_decay if rule.decay_scale == "lr" else weight_decay
-
-
-def _largest(
-    xp: Any, rule: Dialect, state: AdamState, exp_avg_sq: Array, bias_correction2: float
-) -> tuple[Array, Array]:
-    """Return what AMSGrad divides by, before the root, and the maximum that it keeps."""
-    if rule.amsgrad == "max of v̂":
-        largest = xp.maximum(state.max_exp_avg_sq, exp_avg_sq / bias_correction2)
-        return largest, largest
-    largest = xp.maximum(state.max_exp_avg_sq, exp_avg_sq)
-    return largest / bias_correction2, largest
-
-
-def _denominator(
-    xp: Any, rule: Dialect, exp_avg_sq_hat: Array, eps: float | Array, bias_correction2: float
-) -> Array:
-    """Return what the dialect divides by, wherever it puts its eps."""
-    if rule.eps_placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
-        return xp.sqrt(exp_avg_sq_hat) + eps / math.sqrt(bias_correction2)
-    if rule.eps_placement == "inside":
-        return xp.sqrt(exp_avg_sq_hat + eps)
-    if rule.eps_placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
-        return xp.sqrt(exp_avg_sq_hat + eps / bias_correction2)
-    return xp.sqrt(exp_avg_sq_hat) + eps
 
 
 def check_hyperparameters(

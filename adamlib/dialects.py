@@ -65,6 +65,13 @@ class Dialect:
     decoupled_weight_decay: Literal["before", "after"] | None = None
     decay_scale: Literal["lr", "nothing"] = "lr"
 
+    @property
+    def is_algorithm_1(self) -> bool:
+        """Whether moments, eps and options all stand where Algorithm 1, or torch, has them."""
+        corrected = self.corrects_exp_avg and self.corrects_exp_avg_sq
+        as_torch = self.amsgrad != "max of v̂" and self.decoupled_weight_decay != "after"
+        return corrected and as_torch and self.eps_placement == "outside"
+
     def __str__(self) -> str:
         m = "m̂" if self.corrects_exp_avg else "m"
         v = "v̂" if self.corrects_exp_avg_sq else "v"

@@ -88,3 +88,17 @@ def test_a_dialect_of_ones_own_has_no_name_to_store():
     assert find_dialect(own) is own
     with pytest.raises(ValueError, match="DIALECTS has no such Dialect"):
         dialect_name(own)
+
+
+def test_algorithm_1_is_what_differs_from_it_in_nothing():
+    own = dataclasses.replace(DIALECTS["paper"], name="own")
+    assert own.is_algorithm_1 and DIALECTS["pytorch"].is_algorithm_1
+    for change in (
+        dict(eps_placement="hat"),
+        dict(eps_placement="inside"),
+        dict(corrects_exp_avg=False),
+        dict(corrects_exp_avg_sq=False),
+        dict(amsgrad="max of v̂"),
+        dict(decoupled_weight_decay="after"),
+    ):
+        assert not dataclasses.replace(own, **change).is_algorithm_1
