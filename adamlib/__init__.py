@@ -15,6 +15,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.problems``        what to minimise
 ``adamlib.experiments``     run an optimizer on a problem and keep a trace
 ``adamlib.figures``         draw a trace
+``adamlib.exercises``       check an answer, take a hint, see the solution
 ==========================  ============================================================
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from . import (
         adam,
         dialects,
+        exercises,
         experiments,
         figures,
         floats,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     )
     from .adam import AdamState, adam_step, init_state
     from .dialects import DIALECTS, Dialect
+    from .exercises import check, hint, solution
     from .identification import Identification, identify
     from .moments import bias_correction, ema, ema_weights
     from .optimizer import Adam
@@ -54,6 +57,9 @@ _HOME = {
     "Adam": "optimizer",
     "Identification": "identification",
     "identify": "identification",
+    "check": "exercises",
+    "hint": "exercises",
+    "solution": "exercises",
 }
 _MODULES = (
     "floats",
@@ -66,6 +72,7 @@ _MODULES = (
     "problems",
     "experiments",
     "figures",
+    "exercises",
 )
 
 __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ below
@@ -77,12 +84,15 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "adam",
     "adam_step",
     "bias_correction",
+    "check",
     "dialects",
     "ema",
     "ema_weights",
+    "exercises",
     "experiments",
     "figures",
     "floats",
+    "hint",
     "identification",
     "identify",
     "init_state",
@@ -90,6 +100,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "optimizer",
     "problems",
     "pytorch",
+    "solution",
 ]
 
 
