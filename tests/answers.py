@@ -1,0 +1,469 @@
+"""Answers to the exercises, as learners write them: right ones, and wrong ones with their names.
+
+They share no code with the exercises.
+"""
+
+import math
+
+import numpy as np
+
+NAN, INF = math.nan, math.inf
+
+
+# --- right, and not written as the solution is ----------------------------------------------------
+
+
+def weighted_mean(values, beta):
+    weights = (1 - beta) * beta ** np.arange(len(values))[::-1]
+    return np.dot(weights, values) / weights.sum()
+
+
+def lerped_step(theta, g, m, v, t, lr, beta1, beta2, eps):
+    """As torch writes it."""
+    t += 1
+    m = m + (g - m) * (1 - beta1)
+    v = v * beta2 + g * g * (1 - beta2)
+    denom = np.sqrt(v) / np.sqrt(1 - beta2**t) + eps
+    return [theta - lr / (1 - beta1**t) * m / denom, m, v, t]
+
+
+def loop_with_zero_grad_last(model, loss_fn, optimizer, x, y):
+    loss = loss_fn(model(x), y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def resume_in_the_other_order(saved, model, optimizer):
+    optimizer.load_state_dict(saved["optimizer"])
+    model.load_state_dict(saved["model"])
+    return [model, optimizer]
+
+
+def inside_lerped(theta, g, m, v, t, lr, beta1, beta2, eps):
+    m, v = m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v)
+    root = np.sqrt(eps + v / (1 - beta2 ** (t + 1)))
+    return theta - lr / (1 - beta1 ** (t + 1)) * m / root, m, v, t + 1
+
+
+def reordered_by_eps_hat(theta, g, m, v, t, lr, beta1, beta2, eps):
+    """Algorithm 1 with an eps that is corrected too."""
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+    bias2 = np.sqrt(1 - beta2 ** (t + 1))
+    m_hat = m / (1 - beta1 ** (t + 1))
+    return theta - lr * m_hat / (np.sqrt(v) / bias2 + eps / bias2), m, v, t + 1
+
+
+def decoupled_in_one(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    new, m, v, t = lerped_step(theta, g, m, v, t, lr, beta1, beta2, eps)
+    return new - lr * weight_decay * theta, m, v, t
+
+
+RIGHT = {
+    "00-names": [
+        {
+            "denom": " SQRT(v_hat) + eps",
+            "bias_correction1": "1 - beta1^t",
+            "exp_avg_sq": "V",
+            "exp_avg": "m",
+        }
+    ],
+    "00-limit": [lambda h: 1 / (h / 2), np.vectorize(lambda h: 2 / h)],
+    "00-standstill": [-5e-9, 1e-300, np.float32(1e-10), np.array(2e-9)],
+    "01-average": [weighted_mean],
+    "01-too-long": [lambda b1, b2, t: (1 - b1**t) / math.sqrt(1 - b2**t)],
+    "01-other-cure": [lambda beta, t: math.exp((t - 1) * math.log(beta))],
+    "02-step": [lerped_step],
+    "02-sign-descent": [[0, 0], np.zeros(2)],
+    "02-bound": [
+        lambda a, b: (
+            math.inf if a >= math.sqrt(b) else (1 - a) * math.sqrt(b / (1 - b) / (b - a * a))
+        )
+    ],
+    "02-break": [-(0.5 ** np.arange(30.0)), [1e6 * 0.6**k for k in range(30)]],
+    "03-first-steps": [{"1e-3": 1, "-1e-12": -1, "1e-30": np.inf, "0": np.float32("nan")}],
+    "03-underflow": [lambda s, b: math.sqrt(0.5 * s) / math.sqrt(1 - b)],
+    "03-share": [lambda g, s: abs(g) / s - abs(g), lambda g, s: (g * g) ** 0.5 * (1 - s) / s],
+    "03-dead-unit": [{"b2": 0, "W2": 3.0, "b1": np.int64(1), "W1": 12}],
+    "04-loop": [loop_with_zero_grad_last],
+    "04-eps": [2e-8, 2**-25, np.float32(1e-20)],
+    "04-resume": [resume_in_the_other_order],
+    "07-inside": [inside_lerped],
+    "07-reordered": [reordered_by_eps_hat],
+    "07-decoupled": [decoupled_in_one],
+    "07-half-speed": [lambda eps: math.sqrt(eps) / math.sqrt(3)],
+}
+
+
+# --- wrong ---------------------------------------------------------------------------------------
+
+
+def changed(right, **change):
+    return {**right, **change}
+
+
+NAMES = RIGHT["00-names"][0]
+STEPS = RIGHT["03-first-steps"][0]
+COUNTS = RIGHT["03-dead-unit"][0]
+
+
+def average(values, beta, new=None, divide=None, each=None):
+    m = 0
+    for t, value in enumerate(values, 1):
+        m = beta * m + (1 - beta if new is None else new) * value
+        if each:
+            m /= 1 - beta**t
+    return m / divide if divide else m
+
+
+def swapped_average(values, beta):
+    m = 0.0
+    for value in values:
+        m = (1 - beta) * m + beta * value
+    return m / (1 - beta ** len(values))
+
+
+def swapped_uncorrected(values, beta):
+    m = 0.0
+    for value in values:
+        m += beta * (value - m)
+    return m
+
+
+def starts_at_first(values, beta):
+    m = values[0]
+    for value in values[1:]:
+        m = m * beta + value * (1 - beta)
+    return m
+
+
+def step(theta, g, m, v, t, lr, beta1, beta2, eps, kind):
+    """One step with one mistake, chosen by its name."""
+    t = t + (0 if kind == "step-starts-at-0" else 1)
+    m = beta1 * m + (1 - beta1) * g
+    if kind == "average-weights-swapped":
+        m, v = (1 - beta1) * ((m - (1 - beta1) * g) / beta1) + beta1 * g, (1 - beta2) * v
+        v = v + beta2 * g * g
+    elif kind == "v-of-g-not-squared":
+        v = beta2 * v + (1 - beta2) * g
+    else:
+        v = beta2 * v + (1 - beta2) * g**2
+    power = 1 if kind == "step-frozen-at-1" else t
+    power = t + 1 if kind == "step-starts-at-2" else power
+    m_hat, v_hat = m / (1 - beta1**power), v / (1 - beta2**power)
+    if kind in ("no-bias-correction", "only-v-corrected"):
+        m_hat = m
+    if kind in ("no-bias-correction", "only-m-corrected"):
+        v_hat = v
+    root = v_hat if kind == "no-square-root" else v_hat**0.5
+    move = m_hat / (root + eps)
+    if kind in ("eps-inside-root", "fastai"):
+        move = m_hat / (v_hat + eps) ** 0.5
+    if kind == "eps-missing":
+        move = m_hat / root
+    if kind == "eps-added-to-quotient":
+        move = m_hat / root + eps
+    if kind == "keras":
+        move = m_hat / ((v**0.5 + eps) / (1 - beta2**t) ** 0.5)
+    if kind == "apex-contrib":
+        move = m_hat / ((v + eps) ** 0.5 / (1 - beta2**t) ** 0.5)
+    if kind == "corrected-moments-stored":
+        m, v = m_hat, v_hat
+    if kind == "step-starts-at-0":
+        t = t + 1
+    if kind == "state-reset-every-call":
+        m, v, t = 0 * m, 0 * v, 0
+    return theta + (lr if kind == "ascent" else -lr) * move, m, v, t
+
+
+def wrong_step(kind):
+    return lambda *args: step(*args, kind=kind)
+
+
+def steps(*kinds):
+    return [(kind, wrong_step(kind)) for kind in kinds]
+
+
+def step_with_defaults(theta, g, m, v, t, lr, beta1, beta2, eps):
+    return lerped_step(theta, g, m, v, t, 1e-3, 0.9, 0.999, 1e-8)
+
+
+def betas_swapped(theta, g, m, v, t, lr, beta1, beta2, eps):
+    return lerped_step(theta, g, m, v, t, lr, beta2, beta1, eps)
+
+
+def both_uncorrected_and_inside(theta, g, m, v, t, lr, beta1, beta2, eps):
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+    return theta - lr * m / (1 - beta1 ** (t + 1)) / np.sqrt(v + eps), m, v, t + 1
+
+
+def gradient_changed(theta, g, m, v, t, lr, beta1, beta2, eps):
+    result = lerped_step(theta, g.copy(), m, v, t, lr, beta1, beta2, eps)
+    g *= g
+    return result
+
+
+def theta_changed(theta, g, m, v, t, lr, beta1, beta2, eps):
+    new, *rest = lerped_step(theta, g, m, v, t, lr, beta1, beta2, eps)
+    theta[...] = new
+    return theta, *rest
+
+
+def in_float32(theta, g, m, v, t, lr, beta1, beta2, eps):
+    new, *rest = lerped_step(theta, g, m, v, t, lr, beta1, beta2, eps)
+    return theta + np.float64(np.float32(new - theta)), *rest
+
+
+def with_decay(kind):
+    def decayed(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+        options = (m, v, t, lr, beta1, beta2, eps)
+        if kind == "decay-coupled":
+            return lerped_step(theta, g + weight_decay * theta, *options)
+        if kind == "decay-not-times-lr":
+            return lerped_step(theta * (1 - weight_decay), g, *options)
+        new, *rest = lerped_step(theta, g, *options)
+        if kind == "transformers-adamw":  # after the step
+            m, v = rest[:2]
+            factor = lr * np.sqrt(1 - beta2 ** (t + 1)) / (1 - beta1 ** (t + 1))
+            return (theta - factor * m / (np.sqrt(v) + eps)) * (1 - lr * weight_decay), *rest
+        if kind == "decay-in-the-wrong-place":
+            return new * (1 - lr * weight_decay), *rest
+        return new, *rest
+
+    return decayed
+
+
+def loop(*calls, late=False, returns=True):
+    def turn(model, loss_fn, optimizer, x, y):
+        loss = loss_fn(model(x), y)
+        for call in calls:
+            loss.backward() if call == "backward" else getattr(optimizer, call)()
+        return (loss_fn(model(x), y) if late else loss) if returns else 0 * loss.item()
+
+    return turn
+
+
+def resume(*parts, keep_lr=False, fresh=False):
+    def wrong(saved, model, optimizer):
+        if "model" in parts:
+            model.load_state_dict(saved["model"])
+        if "optimizer" in parts:
+            optimizer.load_state_dict(saved["optimizer"])
+        if keep_lr:
+            optimizer.param_groups[0]["lr"] = 1.0
+        if fresh:
+            optimizer = type(optimizer)(model.parameters(), lr=0.125)
+        return model, optimizer
+
+    return wrong
+
+
+WRONG = {
+    "00-names": [
+        ("moments-swapped", changed(NAMES, exp_avg="v", exp_avg_sq="m")),
+        ("corrected", changed(NAMES, exp_avg_sq="v_hat")),
+        ("wrong-moment", changed(NAMES, bias_correction1="1 - beta2^t")),
+        ("eps-missing", changed(NAMES, denom="sqrt(v_hat)")),
+        ("no-square-root", changed(NAMES, denom="v")),
+    ],
+    "00-limit": [
+        ("reaches-the-floor", lambda h: h**-1),
+        ("one-curvature-only", lambda h: 1 / 25),
+        ("upside-down", lambda h: 0.5 * h),
+        ("root", lambda h: 2 / math.sqrt(h)),
+        ("factor-above-zero", lambda h: 1 / h / 2),
+    ],
+    "00-standstill": [
+        ("no-gradient", 0),
+        ("exactly-half", 1e-8),
+        ("eps-too-small", 1.5e-8),
+        ("eps-not-reached", 1.0),
+        ("eps-not-reached", -1e6),
+        ("not-finite", INF),
+        ("not-finite", NAN),
+    ],
+    "01-average": [
+        ("no-bias-correction", average),
+        ("average-weights-swapped", swapped_average),
+        ("swapped-and-not-corrected", swapped_uncorrected),
+        ("step-frozen-at-1", lambda x, b: average(x, b, divide=1 - b)),
+        ("divides-by-the-rest", lambda x, b: average(x, b, divide=b ** len(x))),
+        ("multiplies", lambda x, b: average(x, b, divide=1 / (1 - b ** len(x)))),
+        ("step-starts-at-2", lambda x, b: average(x, b, divide=1 - b ** (len(x) + 1))),
+        ("step-starts-at-0", lambda x, b: average(x, b) / (1 - b ** (len(x) - 1))),
+        ("corrected-moments-stored", lambda x, b: average(x, b, each=True)),
+        ("starts-at-the-first-value", starts_at_first),
+        ("plain-mean", lambda x, b: float(np.mean(x))),
+        ("oldest-weighs-most", lambda x, b: weighted_mean(list(reversed(x)), b)),
+        ("weights-do-not-fade", lambda x, b: average(x, b, 1, 1 - b ** len(x))),
+    ],
+    "01-too-long": [
+        ("upside-down", lambda a, b, t: math.sqrt(1 - b**t) / (1 - a**t)),
+        ("no-square-root", lambda a, b, t: (1 - a**t) / (1 - b**t)),
+        ("step-frozen-at-1", lambda a, b, t: (1 - a) / math.sqrt(1 - b)),
+        ("only-m-corrected", lambda a, b, t: (1 - b**t) ** -0.5),
+        ("only-v-corrected", lambda a, b, t: 1 - a**t),
+        ("betas-swapped", lambda a, b, t: (1 - b**t) / math.sqrt(1 - a**t)),
+        ("power-outside", lambda a, b, t: (1 - a) ** t / math.sqrt((1 - b) ** t)),
+    ],
+    "01-other-cure": [
+        ("usual-average", lambda b, t: b ** (t - 1) - b**t),
+        ("corrected-average", lambda b, t: (b ** (t - 1) - b**t) / (1 - b**t)),
+        ("one-step-late", lambda b, t: b**t),
+        ("rest", lambda b, t: 1 - b ** (t - 1)),
+        ("new-share", lambda b, t: 1 - b),
+        ("weights-swapped", lambda b, t: (1 - b) ** (t - 1)),
+        ("plain-mean", lambda b, t: 1 / t),
+    ],
+    "02-step": [
+        *steps(
+            "eps-inside-root",
+            "eps-added-to-quotient",
+            "eps-missing",
+            "no-bias-correction",
+            "only-m-corrected",
+            "only-v-corrected",
+            "step-frozen-at-1",
+            "step-starts-at-0",
+            "step-starts-at-2",
+            "average-weights-swapped",
+            "v-of-g-not-squared",
+            "corrected-moments-stored",
+            "state-reset-every-call",
+            "no-square-root",
+            "ascent",
+        ),
+        ("betas-swapped", betas_swapped),
+        ("eps-inside-root and only-m-corrected", both_uncorrected_and_inside),
+        ("gradient-mutated", gradient_changed),
+        ("argument-changed", theta_changed),
+        ("arguments-ignored", step_with_defaults),
+        ("float32", in_float32),
+        ("paper-reordered", wrong_step("keras")),
+    ],
+    "02-sign-descent": [
+        ("v-remembers", (0.0, 0.999)),
+        ("m-remembers", (0.9, 0.0)),
+        ("equal-betas", (0.9, 0.9)),
+        ("both-remember", (0.9, 0.999)),
+        ("out-of-range", (0.0, 1.0)),
+        ("out-of-range", (0.0, NAN)),
+    ],
+    "02-bound": [
+        ("quoted-bound", lambda a, b: (1 - a) / math.sqrt(1 - b)),
+        ("no-square-root", lambda a, b: INF if a * a >= b else (1 - a) / (1 - b) / (1 - a * a / b)),
+        (
+            "beta1-not-squared",
+            lambda a, b: INF if a >= b else (1 - a) / math.sqrt((1 - b) * (1 - a / b)),
+        ),
+        ("never-infinite", lambda a, b: (1 - a) / ((1 - b) * (1 - a**2 / b)) ** 0.5),
+        ("never-infinite", lambda a, b: (1 - a) / np.sqrt((1 - b) * (1 - a**2 / b))),
+        ("never-infinite", lambda a, b: (1 - a) / math.sqrt((1 - b) * (1 - a**2 / b))),
+        (
+            "betas-swapped",
+            lambda a, b: INF if b * b >= a else (1 - b) / math.sqrt((1 - a) * (1 - b * b / a)),
+        ),
+        ("always-one", lambda a, b: 1),
+    ],
+    "02-break": [
+        ("constant", [1.0] * 30),
+        ("constant", np.resize([1.0, -1.0], 30)),
+        ("growing", [1.8**k for k in range(30)]),
+        ("signs-cancel", [(-0.5) ** k for k in range(30)]),
+        ("too-slow", [0.9**k for k in range(30)]),
+        ("starts-with-zero", [0.0] * 30),
+        ("not-finite", [NAN] * 30),
+        ("not-a-number", [1e-180] + [0.0] * 29),
+        ("not-steady", [1.0] * 29 + [1e-9]),
+    ],
+    "03-first-steps": [
+        ("zero-over-zero", changed(STEPS, **{"0": 0})),
+        ("zero-over-zero", changed(STEPS, **{"0": INF})),
+        ("square-underflows", changed(STEPS, **{"1e-30": 1})),
+        ("square-underflows", changed(STEPS, **{"1e-30": NAN})),
+        ("wrong-sign", changed(STEPS, **{"-1e-12": 1})),
+        ("tiny-is-not-zero", changed(STEPS, **{"-1e-12": 0})),
+        ("no-underflow", changed(STEPS, **{"-1e-12": -INF})),
+        ("size-does-not-matter", changed(STEPS, **{"1e-3": 1e-3})),
+    ],
+    "03-underflow": [
+        ("forgot-rounding", lambda s, b: math.sqrt(s / (1 - b))),
+        ("no-square-root", lambda s, b: s / 2 / (1 - b)),
+        ("beta2-for-its-rest", lambda s, b: math.sqrt(s / 2 / b)),
+        ("weight-forgotten", lambda s, b: math.sqrt(s / 2)),
+        ("multiplies", lambda s, b: math.sqrt(s / 2 * (1 - b))),
+        ("root-of-half", lambda s, b: math.sqrt(s / 2) / (1 - b)),
+        ("doubled", lambda s, b: math.sqrt(2 * s / (1 - b))),
+    ],
+    "03-share": [
+        ("sign-kept", lambda g, s: g / s - g),
+        ("one-too-many", lambda g, s: abs(g) / s),
+        ("linear", lambda g, s: abs(g) - abs(g) * s),
+        ("upside-down", lambda g, s: abs(g) * s / (1 - s)),
+        ("share-of-gradient", lambda g, s: abs(g) * s),
+        ("eps-inside-root", lambda g, s: (g / s) ** 2 - g**2),
+        ("half-only", lambda g, s: abs(g)),
+    ],
+    "03-dead-unit": [
+        ("one-weight-only", changed(COUNTS, W1=1)),
+        ("everything", changed(COUNTS, W1=96)),
+        ("padded-columns", changed(COUNTS, W1=16)),
+        ("bias-forgotten", changed(COUNTS, b1=0)),
+        ("value-is-zero", changed(COUNTS, W2=0)),
+        ("rows-and-columns", changed(COUNTS, W2=8)),
+        ("bias-after", changed(COUNTS, b2=3)),
+    ],
+    "04-loop": [
+        ("zero-grad-missing", loop("backward", "step")),
+        ("nothing-moves", loop("zero_grad", "backward")),
+        ("nothing-moves", loop("backward", "zero_grad", "step")),
+        ("nothing-moves", loop("zero_grad", "step")),
+        ("step-before-backward", loop("step", "zero_grad", "backward")),
+        ("loss-after-the-step", loop("zero_grad", "backward", "step", late=True)),
+        ("two-steps", loop("zero_grad", "backward", "step", "step")),
+    ],
+    "04-eps": [
+        ("eps-missing", 0),
+        ("negative", -1e-8),
+        ("not-finite", NAN),
+        ("float16-holds-it", 1e-7),
+        ("float16-holds-it", 5e-8),
+        ("float32-loses-it", 1e-50),
+        ("not-finite", INF),
+        ("float16-holds-it", 1e30),
+    ],
+    "04-resume": [
+        ("optimizer-forgotten", resume("model")),
+        ("model-forgotten", resume("optimizer")),
+        ("nothing-loaded", resume()),
+        ("hyperparameters-kept", resume("model", "optimizer", keep_lr=True)),
+        ("state-reset", resume("model", fresh=True)),
+    ],
+    "07-inside": [
+        ("paper", lerped_step),
+        ("keras", wrong_step("keras")),
+        ("apex-contrib", wrong_step("apex-contrib")),
+        *steps("no-square-root", "eps-missing"),
+    ],
+    "07-reordered": [
+        ("paper", lerped_step),
+        ("bert", wrong_step("no-bias-correction")),
+        ("fastai", inside_lerped),
+        *steps("only-m-corrected", "step-starts-at-2"),
+    ],
+    "07-decoupled": [
+        ("decay-coupled", with_decay("decay-coupled")),
+        ("decay-not-times-lr", with_decay("decay-not-times-lr")),
+        ("transformers-adamw", with_decay("transformers-adamw")),
+        ("decay-in-the-wrong-place", with_decay("decay-in-the-wrong-place")),
+    ],
+    "07-half-speed": [
+        ("naive-root", lambda e: math.sqrt(e)),
+        ("as-if-outside", lambda e: e),
+        ("no-square-root", lambda e: e / 3),
+        ("three-outside", lambda e: math.sqrt(e) / 3),
+        ("upside-down", lambda e: math.sqrt(3 * e)),
+        ("four", lambda e: math.sqrt(e) / 2),
+    ],
+}
