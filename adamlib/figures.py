@@ -31,6 +31,15 @@ COLOURS = {
 }
 """The colour of a method, the same in every figure of the course (Okabe & Ito 2008)."""
 
+DIALECT_COLOURS = {
+    "outside": COLOURS["Adam"],
+    "without correction": COLOURS["without correction"],
+    "hat": "#6A51A3",
+    "inside": "#8C510A",
+    "none": "#555555",
+}
+"""The colour of a dialect of Adam, by where its ε stands or by what it leaves out."""
+
 NAN_COLOUR, NUMBER_COLOUR = "#262626", "#DCE9F2"
 """NaN, and a number that is none, wherever a figure shows which is which."""
 
@@ -583,3 +592,106 @@ def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -
     ax.set(xscale="log", ylim=(0, 1.06), ylabel="length of the step / lr")
     ax.set_xlabel("size of the gradient / ε")
     return ax
+
+
+def plot_drift(
+    distances: Mapping[str, NDArray], colours: Mapping[str, str], ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how far several runs are from a reference, step by step, on logarithmic scales.
+
+    Parameters
+    ----------
+    distances : mapping of str to ndarray of float, shape (steps,)
+        What to call each run, and its distance after steps 1, 2, …, in units of lr. A zero
+        is left out.
+    colours : mapping of str to str
+        The same names → an entry of `DIALECT_COLOURS` each.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One line a run, in their order, each labelled at its end; then a dashed one at 1.
+    """
+    ax = new_axes(figsize=(7.8, 4.8)) if ax is None else ax
+    last = max(len(values) for values in distances.values())
+    ends = {}
+    for label, values in distances.items():
+        colour = DIALECT_COLOURS[colours[label]]
+        drawn = np.where(values > 0, values, np.nan)
+        ax.plot(np.arange(1, len(values) + 1), drawn, color=colour, linewidth=1.7)
+        ends[label] = (drawn[-1], colour)
+    ax.axhline(1, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
+    below = dict(xytext=(3, -13), textcoords="offset points", color="#555555", fontsize=9.5)
+    ax.annotate("one step's length", (1, 1), **below)
+    ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t")
+    ax.set_ylabel("distance from the paper's path / lr")
+    _label_ends(ax, last, ends)
+    return ax
+
+
+def _label_ends(ax: "Axes", x: float, ends: Mapping[str, tuple[float, str]]) -> None:
+    """Write labels to the right of their lines, pushed apart where they would overlap."""
+    low, high = np.log(ax.get_ylim())
+    height = ax.get_position().height * ax.figure.get_figheight() * 72
+    labels = sorted(ends, key=lambda label: ends[label][0])
+    wanted = np.array([(np.log(ends[label][0]) - low) / (high - low) * height for label in labels])
+    places = wanted.copy()
+    for _ in range(200):
+        overlap = np.maximum(14 - np.diff(places), 0) / 2
+        places[:-1] -= overlap
+        places[1:] += overlap
+    for label, shift in zip(labels, places - wanted, strict=True):
+        y, colour = ends[label]
+        style = dict(textcoords="offset points", va="center", annotation_clip=False)
+        ax.annotate(label, (x, y), xytext=(6, shift), color=colour, **style)
+
+
+def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Figure":
+    """Draw each of several runs in a panel of its own, with the right one in grey behind it.
+
+    Parameters
+    ----------
+    right : Trace
+        The run that all others are compared with.
+    wrong : sequence of Trace
+        One panel each, titled with its label. Where a loss is NaN the line ends in a cross.
+    columns : int
+        Panels in a row.
+
+    Returns
+    -------
+    Figure
+        With one Axes for each of ``wrong``, in their order; in each two lines, the right run
+        first. All have the same scales.
+    """
+    rows = -(-len(wrong) // columns)
+    size = (2.45 * columns, 1.85 * rows + 0.3)
+    panels = new_axes(
+        nrows=rows, ncols=columns, sharex=True, sharey=True, figsize=size, squeeze=False
+    )
+    for ax, trace in zip(panels.flat, wrong, strict=False):
+        ax.plot(right.losses, color="#B5B5B5", linewidth=4.5, solid_capstyle="round")
+        ax.plot(trace.losses, color=COLOURS["without correction"], linewidth=1.7)
+        ax.set_title(trace.label, fontsize=9.5, loc="left", fontweight="bold")
+        _mark_nan(ax, trace)
+    for ax in panels.flat[len(wrong) :]:
+        ax.set_axis_off()
+    top = right.losses[0]
+    ax = panels[0, 0]
+    ax.set(yscale="log", ylim=(top / 1e9, 8 * top), xlim=(-0.03 * len(right.losses), None))
+    ax.figure.supxlabel("step t", fontsize=11, color="#222222")
+    ax.figure.supylabel("loss before the step", fontsize=11, color="#222222")
+    return ax.figure
+
+
+def _mark_nan(ax: "Axes", trace: Trace) -> None:
+    """Put a cross where the numbers of a run end."""
+    finite = np.isfinite(trace.losses)
+    if finite.all() or not finite[0]:
+        return
+    last = int(finite.argmin()) - 1
+    colour = COLOURS["without correction"]
+    ax.plot(last, trace.losses[last], "x", color=colour, markersize=8, markeredgewidth=2)
+    _beside(ax, f"NaN after step {last + 1}", last, trace.losses[last], (-3, -30), colour)

@@ -22,14 +22,17 @@ from adamlib.experiments import (
 )
 from adamlib.figures import (
     COLOURS,
+    DIALECT_COLOURS,
     FIRST_STEP_COLOURS,
     plot_average,
+    plot_drift,
     plot_first_step_map,
     plot_longest_steps,
     plot_losses,
     plot_nan_spread,
     plot_paths,
     plot_step_lengths,
+    plot_symptoms,
     plot_uncorrected_step,
     show,
 )
@@ -363,3 +366,43 @@ def test_plot_longest_steps_draws_runs_and_bounds():
     assert list(limit.get_ydata()) == [4.0, 4.0]
     assert texts(ax) == ["one", "two", "limit"]
     assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 4
+
+
+DRIFT = {"near": np.array([0.0, 1e-3, 1e-2]), "close": np.array([1e-3, 9e-3, 1.1e-2])}
+
+
+def test_plot_drift_draws_every_distance_and_leaves_out_zeros():
+    ax = plot_drift(DRIFT, {"near": "outside", "close": "hat"})
+    near, close, one = ax.lines
+    assert np.isnan(near.get_ydata()[0]) and near.get_ydata()[1:].tolist() == [1e-3, 1e-2]
+    assert close.get_ydata().tolist() == [1e-3, 9e-3, 1.1e-2]
+    assert near.get_xdata().tolist() == [1, 2, 3]
+    assert set(one.get_ydata()) == {1}
+    assert (near.get_color(), close.get_color()) == (
+        DIALECT_COLOURS["outside"],
+        DIALECT_COLOURS["hat"],
+    )
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_plot_drift_pushes_labels_apart_where_lines_end_together():
+    ax = plot_drift(DRIFT, {"near": "outside", "close": "hat"})
+    ax.figure.draw_without_rendering()
+    below, above = (
+        next(t for t in ax.texts if t.get_text() == name).get_window_extent()
+        for name in ("near", "close")
+    )
+    assert below.y1 <= above.y0 + 2 * ax.figure.dpi / 72
+
+
+def test_plot_symptoms_draws_each_run_over_the_right_one():
+    right, *wrong = traces([4.0, 2.0, 1.0], [4.0, 3.0, 2.0], [4.0, np.nan, np.nan], [4.0, 1.0, 0.5])
+    panels = plot_symptoms(right, wrong, columns=2).axes
+    assert [ax.get_title(loc="left") for ax in panels[:3]] == ["run 1", "run 2", "run 3"]
+    for ax, trace in zip(panels, wrong, strict=False):
+        assert ax.lines[0].get_ydata().tolist() == [4, 2, 1]
+        np.testing.assert_array_equal(ax.lines[1].get_ydata(), trace.losses)
+    assert [len(ax.lines) for ax in panels[:3]] == [2, 3, 2]
+    assert panels[1].lines[2].get_xydata().tolist() == [[0, 4]]
+    assert texts(panels[1]) == ["NaN after step 1"]
+    assert not panels[3].axison
