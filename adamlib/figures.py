@@ -664,22 +664,24 @@ def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Fi
     -------
     Figure
         With one Axes for each of ``wrong``, in their order; in each two lines, the right run
-        first. All have the same scales.
+        first, labelled in the last. All have the same scales.
     """
     rows = -(-len(wrong) // columns)
-    size = (2.45 * columns, 1.85 * rows + 0.3)
+    size = (2.2 * columns, 1.75 * rows + 0.3)
     panels = new_axes(
         nrows=rows, ncols=columns, sharex=True, sharey=True, figsize=size, squeeze=False
     )
     for ax, trace in zip(panels.flat, wrong, strict=False):
         ax.plot(right.losses, color="#B5B5B5", linewidth=4.5, solid_capstyle="round")
         ax.plot(trace.losses, color=COLOURS["without correction"], linewidth=1.7)
-        ax.set_title(trace.label, fontsize=9.5, loc="left", fontweight="bold")
+        ax.set_title(trace.label, fontsize=9, loc="left", fontweight="bold")
         _mark_nan(ax, trace)
     for ax in panels.flat[len(wrong) :]:
         ax.set_axis_off()
-    top = right.losses[0]
-    ax = panels[0, 0]
+    end = len(right.losses) - 1, right.losses[-1]
+    above = dict(xytext=(2, 13), textcoords="offset points", ha="right", color="#767676")
+    panels.flat[len(wrong) - 1].annotate(right.label, end, **above)
+    top, ax = right.losses[0], panels[0, 0]
     ax.set(yscale="log", ylim=(top / 1e9, 8 * top), xlim=(-0.03 * len(right.losses), None))
     ax.figure.supxlabel("step t", fontsize=11, color="#222222")
     ax.figure.supylabel("loss before the step", fontsize=11, color="#222222")
@@ -694,4 +696,4 @@ def _mark_nan(ax: "Axes", trace: Trace) -> None:
     last = int(finite.argmin()) - 1
     colour = COLOURS["without correction"]
     ax.plot(last, trace.losses[last], "x", color=colour, markersize=8, markeredgewidth=2)
-    _beside(ax, f"NaN after step {last + 1}", last, trace.losses[last], (-3, -30), colour)
+    _beside(ax, f"NaN after step {last + 1}", last, trace.losses[last], (-3, -44), colour)

@@ -405,4 +405,5 @@ def test_plot_symptoms_draws_each_run_over_the_right_one():
     assert [len(ax.lines) for ax in panels[:3]] == [2, 3, 2]
     assert panels[1].lines[2].get_xydata().tolist() == [[0, 4]]
     assert texts(panels[1]) == ["NaN after step 1"]
+    assert texts(panels[2]) == ["run 0"]
     assert not panels[3].axison
