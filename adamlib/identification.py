@@ -611,15 +611,20 @@ def _dialect_paths(probe: Probe, told: Told) -> Iterator[tuple[str, NDArray]]:
 # The comparison.
 
 
-def _misfits(path: NDArray, expected: NDArray, rtol: float) -> NDArray:
-    """Say where two paths take different steps: a mask of shape (steps, numbers)."""
+def _misfits(path: NDArray, expected: NDArray, rtol: float, decay: float = 0.0) -> NDArray:
+    """Say where two paths take different steps: a mask of shape (steps, numbers).
+
+    ``decay`` is the share of a parameter that decoupled decay takes off. It may cancel the rest
+    of a step, and what remains is then less exact than either; so it counts for itself.
+    """
     with np.errstate(all="ignore"):
         coarse = rtol == RTOL32 and np.array_equal(path[1:], np.float32(path[1:]), equal_nan=True)
         unit = np.finfo(np.float32 if coarse else np.float64).eps
         got, wanted = np.diff(path, axis=0), np.diff(expected, axis=0)
         size = np.maximum(np.abs(path), np.abs(expected))
         slack = 4 * unit * np.maximum(size[1:], size[:-1])
-        close = np.abs(got - wanted) <= rtol * np.abs(wanted) + slack
+        scale = np.abs(wanted) + decay * size[:-1]
+        close = np.abs(got - wanted) <= rtol * scale + slack
         same = (path[1:] == expected[1:]) | (np.isnan(path[1:]) & np.isnan(expected[1:]))
     return ~(close & np.isfinite(slack) | same)
 
@@ -633,8 +638,9 @@ def _judge(observed: Observed, probe: Probe, told: Told) -> Identification:
         for variant in _mistaken(told, [name])
     ]
     # An exact pair before an approximate single: what fits to 1e-9 fits by no accident.
+    decay = told.lr * told.weight_decay
     for rtol, precision in ((RTOL, "float64"), (RTOL32, "float32")):
-        names, pairs = _fitting([*dialects, *mistakes], path, rtol), ()
+        names, pairs = _fitting([*dialects, *mistakes], path, rtol, decay), ()
         if not names:
             pairs = _fitting_pairs(path, probe, told, rtol)
             names = pairs[0] if pairs else ()
@@ -651,9 +657,11 @@ def _judge(observed: Observed, probe: Probe, told: Told) -> Identification:
     return Identification("unknown", first_difference=difference, mutates_grad=mutates)
 
 
-def _fitting(entries: Sequence[tuple[str, NDArray]], path: NDArray, rtol: float) -> tuple[str, ...]:
-    fitting = [name for name, expected in entries if not _misfits(path, expected, rtol).any()]
-    return tuple(dict.fromkeys(fitting))
+def _fitting(
+    entries: Sequence[tuple[str, NDArray]], path: NDArray, rtol: float, decay: float
+) -> tuple[str, ...]:
+    fits = [name for name, expected in entries if not _misfits(path, expected, rtol, decay).any()]
+    return tuple(dict.fromkeys(fits))
 
 
 def _fitting_pairs(

@@ -290,6 +290,32 @@ def test_float32_arithmetic_is_recognised_as_such():
     assert "pytorch" in found.names and "float32 precision" in str(found)
 
 
+def test_decay_that_cancels_the_step_is_no_mistake_in_float32():
+    """With 1 − βᵗ in float32 (tinygrad, torch's capturable) what is left of a step is inexact."""
+    told = dict(**USUAL, weight_decay=0.01)
+
+    def factory(params):
+        params = [p.copy() for p in params]
+        m, v, t = [0 * p for p in params], [0 * p for p in params], 0
+
+        def step(grads):
+            nonlocal t
+            t += 1
+            bc1, bc2 = (1 - np.float32(b) ** np.float32(t) for b in USUAL["betas"])
+            for i, g in enumerate(grads):
+                m[i] = 0.9 * m[i] + 0.1 * g
+                v[i] = 0.999 * v[i] + 0.001 * g * g
+                params[i] *= 1 - 1e-3 * 0.01
+                params[i] -= 1e-3 * (m[i] / bc1) / (np.sqrt(v[i] / bc2) + 1e-8)
+            return params
+
+        return step
+
+    found = identify(factory, **told)
+    assert (found.verdict, found.precision) == ("dialect", "float32"), found
+    assert "pytorch" in found.names
+
+
 def test_an_answer_takes_less_than_two_seconds():
     """Half of the limit, for a loaded machine; the unknown tries all pairs and takes longest."""
     started = time.perf_counter()
