@@ -1,10 +1,12 @@
 """What each framework calls Adam, as data.
 
 A `Dialect` says where a variant departs from Algorithm 1; it holds no code. The one place
-that reads it is `adamlib.adam.adam_step`.
+that reads it is `adamlib.adam.adam_step`. `table` shows all of them side by side.
 """
 
+import unicodedata
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 QUOTIENTS = {
@@ -19,6 +21,7 @@ DECAYED = {
     ("before", "nothing"): "θ·(1−λ) − α·{step}",
     ("after", "lr"): "(θ − α·{step})·(1−α·λ)",
 }
+NOT_RUN = "from source, not run"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Dialect:
         Where decoupled decay goes: on θ before the step, or on the result; None: has none.
     decay_scale : {"lr", "nothing"}
         What decoupled decay is multiplied by.
+    verified : str
+        The library whose own optimizer takes the same steps in tests/frameworks, and its
+        version (major.minor), or ``from source, not run``.
 
     Examples
     --------
@@ -64,6 +70,7 @@ class Dialect:
     amsgrad: Literal["max of v", "max of v̂"] | None = None
     decoupled_weight_decay: Literal["before", "after"] | None = None
     decay_scale: Literal["lr", "nothing"] = "lr"
+    verified: str = NOT_RUN
 
     @property
     def is_algorithm_1(self) -> bool:
@@ -72,12 +79,16 @@ class Dialect:
         as_torch = self.amsgrad != "max of v̂" and self.decoupled_weight_decay != "after"
         return corrected and as_torch and self.eps_placement == "outside"
 
-    def __str__(self) -> str:
+    @property
+    def quotient(self) -> str:
+        """The step before it is multiplied by α, as a formula."""
         m = "m̂" if self.corrects_exp_avg else "m"
         v = "v̂" if self.corrects_exp_avg_sq else "v"
-        step = QUOTIENTS[self.eps_placement].format(m=m, v=v)
+        return QUOTIENTS[self.eps_placement].format(m=m, v=v)
+
+    def __str__(self) -> str:
         decay = (self.decoupled_weight_decay, self.decay_scale)
-        formula = DECAYED.get(decay, "θ − α·{step}").format(step=step)
+        formula = DECAYED.get(decay, "θ − α·{step}").format(step=self.quotient)
         eps = {"hat": f", ε̂ = {self.eps:g}", "none": ""}.get(
             self.eps_placement, f", ε = {self.eps:g}"
         )
@@ -93,13 +104,35 @@ AMSGRAD, AMSGRAD_HAT = dict(amsgrad="max of v"), dict(amsgrad="max of v̂")
 DIALECTS: dict[str, Dialect] = {
     d.name: d
     for d in (
-        Dialect("paper", "Kingma & Ba 2015, Algorithm 1"),
-        Dialect("paper-reordered", "Kingma & Ba 2015, end of §2", **HAT),
-        Dialect("pytorch", "torch/optim/adam.py, _single_tensor_adam", **AMSGRAD, **BEFORE),
-        Dialect("keras", "keras/src/optimizers/adam.py", 1e-7, **HAT, **AMSGRAD, **BEFORE),
+        Dialect("paper", "Kingma & Ba 2015, Algorithm 1", verified="autograd 1.9"),
+        Dialect(
+            "paper-reordered", "Kingma & Ba 2015, end of §2", **HAT, verified="scikit-learn 1.9"
+        ),
+        Dialect(
+            "pytorch",
+            "torch/optim/adam.py, _single_tensor_adam",
+            **AMSGRAD,
+            **BEFORE,
+            verified="torch 2.13",
+        ),
+        Dialect(
+            "keras",
+            "keras/src/optimizers/adam.py",
+            1e-7,
+            **HAT,
+            **AMSGRAD,
+            **BEFORE,
+            verified="keras 3.15",
+        ),
         Dialect("tensorflow1", "tensorflow/core/kernels/training_ops.cc, ApplyAdam", **HAT),
-        Dialect("optax", "optax/_src/transform.py, scale_by_adam", **AMSGRAD_HAT, **BEFORE),
-        Dialect("jax", "jax/example_libraries/optimizers.py, adam"),
+        Dialect(
+            "optax",
+            "optax/_src/transform.py, scale_by_adam",
+            **AMSGRAD_HAT,
+            **BEFORE,
+            verified="optax 0.2",
+        ),
+        Dialect("jax", "jax/example_libraries/optimizers.py, adam", verified="jax 0.10"),
         Dialect("bert", "google-research/bert, optimization.py", 1e-6, **UNCORRECTED, **BEFORE),
         Dialect(
             "transformers-adamw",
@@ -107,10 +140,27 @@ DIALECTS: dict[str, Dialect] = {
             1e-6,
             **HAT,
             **AFTER,
+            verified="transformers 4.49",
         ),
-        Dialect("mlx", "mlx/optimizers, AdamW, bias_correction=False", **UNCORRECTED, **BEFORE),
-        Dialect("tinygrad", "tinygrad/nn/optim.py, LAMB with adam=True", **BEFORE),
-        Dialect("scikit-learn", "sklearn/neural_network/_stochastic_optimizers.py", **HAT),
+        Dialect(
+            "mlx",
+            "mlx/optimizers, AdamW, bias_correction=False",
+            **UNCORRECTED,
+            **BEFORE,
+            verified="mlx 0.32",
+        ),
+        Dialect(
+            "tinygrad",
+            "tinygrad/nn/optim.py, LAMB with adam=True",
+            **BEFORE,
+            verified="tinygrad 0.14",
+        ),
+        Dialect(
+            "scikit-learn",
+            "sklearn/neural_network/_stochastic_optimizers.py",
+            **HAT,
+            verified="scikit-learn 1.9",
+        ),
         Dialect(
             "chainer",
             "chainer/optimizers/adam.py",
@@ -127,9 +177,96 @@ DIALECTS: dict[str, Dialect] = {
             eps_placement="inside-uncorrected",
         ),
         Dialect("fastai", "fastai course 2022 part 2, minai", 1e-5, "inside", **BEFORE),
-        Dialect("atan2", "lucidrains/adam-atan2-pytorch", 0.0, "none", **BEFORE),
+        Dialect(
+            "atan2",
+            "lucidrains/adam-atan2-pytorch",
+            0.0,
+            "none",
+            **BEFORE,
+            verified="adam-atan2-pytorch 0.4",
+        ),
     )
 }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text that show as HTML in a notebook and as columns elsewhere.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    rows : tuple of tuples of str
+        The first entry of a row is its heading.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        lines = [self.columns, *self.rows]
+        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+        lines.insert(1, tuple("─" * width for width in widths))
+        return "\n".join(
+            "  ".join(
+                cell + " " * (width - _width(cell))
+                for cell, width in zip(line, widths, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        body = "".join(
+            f'<tr><th scope="row">{escape(first)}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+            + "</tr>"
+            for first, *rest in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes: the hat of m̂ is a character of its own, on the m."""
+    return sum(not unicodedata.combining(character) for character in text)
+
+
+def table() -> Table:
+    """Return all dialects side by side.
+
+    Returns
+    -------
+    Table
+        A notebook shows it as an HTML table; ``print`` it elsewhere.
+
+    Examples
+    --------
+    >>> for row in table().rows[:3]:
+    ...     print(*row[:4], row[-1], sep=" | ")
+    paper | m̂ / (√v̂ + ε) | 1e-08 | – | autograd 1.9
+    paper-reordered | m̂ / ((√v + ε̂)/√(1−β₂ᵗ)) | 1e-08 | – | scikit-learn 1.9
+    pytorch | m̂ / (√v̂ + ε) | 1e-08 | max of v | torch 2.13
+
+    Notes
+    -----
+    Taught in: notebook 07.
+    """
+    columns = ("framework", "formula", "default ε", "AMSGrad", "decoupled decay", "source")
+    return Table((*columns, "verified"), tuple(_row(d) for d in DIALECTS.values()))
+
+
+def _row(dialect: Dialect) -> tuple[str, ...]:
+    decay = dialect.decoupled_weight_decay
+    scale = "·α" if dialect.decay_scale == "lr" else ", not ·α"
+    return (
+        dialect.name,
+        dialect.quotient,
+        "–" if dialect.eps_placement == "none" else f"{dialect.eps:g}",
+        dialect.amsgrad or "–",
+        f"{decay}{scale}" if decay else "–",
+        dialect.source,
+        dialect.verified,
+    )
 
 
 def dialect_name(dialect: str | Dialect) -> str:

@@ -1,11 +1,14 @@
 """The table of dialects: complete, consistent and read by name."""
 
 import dataclasses
+from html.parser import HTMLParser
 
 import pytest
 
 from adamlib import DIALECTS, Dialect
-from adamlib.dialects import QUOTIENTS, dialect_name, find_dialect
+from adamlib.dialects import NOT_RUN, QUOTIENTS, Table, dialect_name, find_dialect, table
+from libraries import RUNS, short
+from test_packaging import pins
 
 NEEDED = (
     "paper paper-reordered pytorch keras tensorflow1 optax jax bert transformers-adamw mlx "
@@ -102,3 +105,71 @@ def test_algorithm_1_is_what_differs_from_it_in_nothing():
         dict(decoupled_weight_decay="after"),
     ):
         assert not dataclasses.replace(own, **change).is_algorithm_1
+
+
+# Verified: what tests/frameworks runs (`make test-frameworks`), at the pinned version.
+
+
+def test_a_dialect_is_verified_exactly_if_a_test_runs_its_library():
+    ran = {
+        dialect: f"{run.library} {short(pins()[run.library].removeprefix('=='))}"
+        for run in RUNS.values()
+        for dialect in run.dialects
+    }
+    assert {name: d.verified for name, d in DIALECTS.items()} == {
+        name: ran.get(name, NOT_RUN) for name in DIALECTS
+    }
+
+
+def test_every_option_of_a_verified_dialect_is_run():
+    for name, dialect in DIALECTS.items():
+        runs = [run for run in RUNS.values() if name in run.dialects]
+        if runs:
+            assert any(run.amsgrad for run in runs) == (dialect.amsgrad is not None), name
+            decoupled = any(run.decay == "decoupled" for run in runs)
+            assert decoupled == (dialect.decoupled_weight_decay is not None), name
+
+
+# The table that shows them side by side.
+
+COLUMNS = ("framework", "formula", "default ε", "AMSGrad", "decoupled decay", "source", "verified")
+
+
+def test_the_table_has_every_dialect_and_its_facts():
+    shown = table()
+    assert shown.columns == COLUMNS
+    assert [row[0] for row in shown.rows] == list(DIALECTS)
+    rows = {row[0]: row[1:] for row in shown.rows}
+    assert rows["keras"] == (
+        "m̂ / ((√v + ε̂)/√(1−β₂ᵗ))",
+        "1e-07",
+        "max of v",
+        "before·α",
+        "keras/src/optimizers/adam.py",
+        DIALECTS["keras"].verified,
+    )
+    assert rows["atan2"][:4] == ("1.27·atan2(m̂, √v̂)", "–", "–", "before·α")
+    assert rows["chainer"][3] == "before, not ·α"
+    assert rows["apex"][-1] == NOT_RUN
+
+
+def test_the_columns_of_the_text_stand_below_each_other():
+    """A hat takes no column of its own."""
+    lines = str(Table(("a", "b"), (("m̂ / √v̂", "1"), ("long enough", "2")))).splitlines()
+    assert lines == ["a            b", "───────────  ─", "m̂ / √v̂       1", "long enough  2"]
+    assert len(str(table()).splitlines()) == 2 + len(DIALECTS)
+
+
+def test_the_html_has_headings_for_columns_and_rows():
+    seen = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            seen.append((tag, dict(attrs).get("scope")))
+
+    Reader().feed(table()._repr_html_())
+    assert seen.count(("th", "col")) == len(COLUMNS)
+    assert seen.count(("th", "row")) == len(DIALECTS)
+    assert seen.count(("td", None)) == len(DIALECTS) * (len(COLUMNS) - 1)
+    assert "Kingma &amp; Ba 2015" in table()._repr_html_()
+    assert "&lt;b&gt;" in Table(("a",), (("<b>",),))._repr_html_()
