@@ -27,7 +27,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal test-environments test-browser clean
+        notebooks notebooks-normal test-environments test-frameworks test-browser clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,11 @@ notebooks-normal: $(READY)  ## write them in the normal form without running the
 
 test-environments: $(READY)  ## the notebooks with other thread counts and instruction sets
 	@$(PY) tools/environments.py
+
+test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
+	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
+	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks]")
+	@$(PY) -m pytest tests/frameworks
 
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
