@@ -108,3 +108,10 @@ def test_the_users_own_settings_still_count(tmp_path, monkeypatch):
 def test_other_commands_are_refused(argv, capsys):
     assert lab.main(argv) == 2
     assert "work" in capsys.readouterr().err
+
+
+def test_waiting_threads_sleep_unless_the_user_decides(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert lab.environment(tmp_path)["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert lab.environment(tmp_path)["OMP_WAIT_POLICY"] == "active"

@@ -56,6 +56,9 @@ def environment(folder: Path) -> dict[str, str]:
     ours = str(ROOT / "tools" / "jupyter")
     path = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_CONFIG_PATH")]))
     return {
+        # torch's threads sleep while they wait for one another: on a machine that is busy with
+        # something else, spinning ones made notebook 04 six times slower
+        "OMP_WAIT_POLICY": "passive",
         **os.environ,
         "JUPYTER_CONFIG_PATH": path,
         # the tabs of another project, which JupyterLab would restore here, do not exist here
