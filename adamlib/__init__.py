@@ -115,5 +115,5 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":  # a string: an old Python must get as far as the doctor
     return sorted([*globals(), *_HOME, *_MODULES])
