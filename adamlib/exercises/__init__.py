@@ -6,7 +6,9 @@ and wrong answers with their names.
 
 import dis
 import inspect
+import sys
 from functools import cache
+from html import escape
 from importlib import import_module
 from types import CodeType, FunctionType
 
@@ -152,7 +154,10 @@ def hint(name: str, n: int = 1) -> None:
 
 
 def solution(name: str) -> None:
-    """Print the source of the solution: the very function that the tests accept.
+    """Show the source of the solution: the very function that the tests accept.
+
+    In a notebook it is folded away below the word 'Solution', and stays so however often the
+    cell is run; elsewhere it is printed.
 
     Parameters
     ----------
@@ -170,7 +175,20 @@ def solution(name: str) -> None:
     def largest_lr(curvature):
         return 2 / curvature  # beyond it 1 - curvature * lr is below -1
     """
-    print(inspect.getsource(find(name).solution).rstrip())
+    source = inspect.getsource(find(name).solution).rstrip()
+    if _in_a_notebook():
+        from IPython.display import display
+
+        folded = f"<details><summary>Solution</summary><pre>{escape(source)}</pre></details>"
+        display({"text/plain": source, "text/html": folded}, raw=True)
+    else:
+        print(source)
+
+
+def _in_a_notebook() -> bool:
+    """Whether a kernel runs this; asking must not import IPython."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def find(name: str) -> Exercise:
