@@ -3,6 +3,7 @@
 nbval compares outputs, and passes a cell that was never run, so these rules come first.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 import notebooks
+from adamlib import exercises
 
 LINES_PER_CELL = 20
 LETTERS_OF_ALT = 40
@@ -31,6 +33,9 @@ MACHINE = {
 OPT_OUT = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE)", re.IGNORECASE)
 INSTALLS = re.compile(r"^\s*[!%]\s*(pip|conda|uv|apt)|[!%]pip", re.MULTILINE)
 REMOTE_IMAGE = re.compile(r"!\[[^\]]*\]\(\s*https?:|<img[^>]+src=[\"']?https?:", re.IGNORECASE)
+CHECK = re.compile(r"^check\(\"([^\"]+)\", \w+\)$", re.MULTILINE)
+SOLUTION = re.compile(r"^solution\(\"([^\"]+)\"\)$")
+EXERCISES_AT_LEAST = 3
 
 Rule = Callable[[NotebookNode, Path], Iterator[str]]
 RULES: list[Rule] = []
@@ -159,6 +164,43 @@ def has_all_its_parts(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for section in SECTIONS:
         if section not in [line.strip() for line in text]:
             yield f"there is no section {section!r}"
+
+
+@rule
+def has_exercises_that_are_checked(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Three or more, untouched, each with its solution folded away, where adamlib has some."""
+    if path.stem[:2] not in exercises.NOTEBOOKS:
+        return
+    wanted = [name for name in exercises.exercises() if name.startswith(path.stem[:2])]
+    checks = {
+        found[1]: cell for cell in code_cells(notebook) if (found := CHECK.search(cell.source))
+    }
+    solutions = {
+        found[1]: cell for cell in code_cells(notebook) if (found := SOLUTION.match(cell.source))
+    }
+    if list(checks) != wanted or len(checks) < EXERCISES_AT_LEAST:
+        yield f"checks {list(checks)}, and adamlib has {wanted}"
+    for name, cell in checks.items():
+        texts = [printed(output) for output in cell.outputs]
+        if texts != ["not attempted\n"]:
+            yield f"{name}: the stub prints {texts}, not 'not attempted'"
+        yield from solution_problems(name, solutions.get(name))
+        if name in wanted and not stub_fits(name, cell.source):
+            yield f"{name}: the stub is not what the solution replaces"
+
+
+def solution_problems(name: str, cell: NotebookNode | None) -> Iterator[str]:
+    shown = [output.get("data", {}) for output in cell.outputs] if cell else []
+    if len(shown) != 1 or not shown[0].get("text/html", "").startswith("<details><summary>"):
+        yield f"{name}: no solution folded away below it"
+
+
+def stub_fits(name: str, source: str) -> bool:
+    """Whether a stub has the name and the parameters of the solution."""
+    solution = exercises.exercises()[name]
+    if solution.asks_for_a_value:
+        return f"{solution.solution.__name__} = " in source
+    return f"def {solution.solution.__name__}{inspect.signature(solution.solution)}:" in source
 
 
 @rule

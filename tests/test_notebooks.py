@@ -1,10 +1,12 @@
 """Every stored notebook keeps the rules; broken copies show that each rule can fail."""
 
+import inspect
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -12,6 +14,7 @@ import pytest
 from nbformat import NotebookNode
 
 import notebooks
+from adamlib import exercises
 from notebook_rules import RULES, code_cells, problems
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +44,35 @@ PIXEL = (
 )
 
 
+STUBS = {
+    "01-average": "def my_average(values, beta): ...",
+    "01-too-long": "def step_ratio(beta1, beta2, t): ...",
+    "01-other-cure": "def first_weight(beta, t): ...",
+}
+
+
+def small_exercises() -> Iterator[NotebookNode]:
+    """The exercises of notebook 01, as they are stored when nobody has tried them."""
+    v4, count = nbformat.v4, 4
+    for name, stub in STUBS.items():
+        answer = stub.split("(")[0].removeprefix("def ")
+        source = f'from adamlib import check, solution\n\n\n{stub}\n\n\ncheck("{name}", {answer})'
+        text = inspect.getsource(exercises.find(name).solution).rstrip()
+        data = {
+            "text/plain": text,
+            "text/html": f"<details><summary>Solution</summary><pre>{escape(text)}</pre></details>",
+        }
+        outputs = (
+            [v4.new_output("stream", name="stdout", text="not attempted\n")],
+            [v4.new_output("display_data", data)],
+        )
+        for kind, line in enumerate((source, f'solution("{name}")')):
+            cell_id = f"{('try', 'solution')[kind]}-{name}"
+            options = dict(id=cell_id, execution_count=count, outputs=outputs[kind])
+            yield v4.new_code_cell(line, **options)
+            count += 1
+
+
 def small_notebook() -> NotebookNode:
     v4 = nbformat.v4
     streams = [v4.new_output("stream", name="stdout", text="12.5\n")]
@@ -64,6 +96,7 @@ def small_notebook() -> NotebookNode:
             v4.new_code_cell("6 * 7", id="result", execution_count=2, outputs=result),
             v4.new_code_cell(show, id="figure", execution_count=3, outputs=figure),
             v4.new_markdown_cell("## Exercises", id="exercises"),
+            *small_exercises(),
             v4.new_markdown_cell("## Key points", id="key-points"),
             v4.new_markdown_cell("## References", id="references"),
         ]
@@ -138,6 +171,27 @@ def no_code(notebook: NotebookNode) -> None:
     notebook.cells = [each for each in notebook.cells if each.cell_type == "markdown"]
 
 
+def tried(notebook: NotebookNode) -> None:
+    cell(notebook, "try-01-average").outputs[0].text = "correct\n"
+
+
+def unfolded(notebook: NotebookNode) -> None:
+    data = cell(notebook, "solution-01-average").outputs[0].data
+    data["text/html"] = data["text/html"].replace("<details>", "<details open>")
+
+
+def without(cell_id: str) -> Callable[[NotebookNode], None]:
+    def change(notebook: NotebookNode) -> None:
+        notebook.cells = [each for each in notebook.cells if each.id != cell_id]
+
+    return change
+
+
+def other_parameters(notebook: NotebookNode) -> None:
+    found = cell(notebook, "try-01-too-long")
+    found.source = found.source.replace("beta1, beta2, t", "t, beta1, beta2")
+
+
 def timed(notebook: NotebookNode) -> None:
     cell(notebook, "stream").metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
 
@@ -193,6 +247,11 @@ BROKEN = [
     ("has_all_its_parts", write("exercises", "Exercises")),
     ("has_all_its_parts", write("key-points", "Key points")),
     ("has_all_its_parts", write("references", "References")),
+    ("has_exercises_that_are_checked", without("try-01-average")),
+    ("has_exercises_that_are_checked", without("solution-01-too-long")),
+    ("has_exercises_that_are_checked", tried),
+    ("has_exercises_that_are_checked", unfolded),
+    ("has_exercises_that_are_checked", other_parameters),
     ("is_in_the_normal_form", write("navigation", "[next](02_gone.ipynb)")),
     ("is_in_the_normal_form", timed),
     ("is_in_the_normal_form", other_python),
@@ -292,7 +351,7 @@ def nbval(path: Path) -> subprocess.CompletedProcess:
 def test_nbval_passes_what_is_unchanged(small):
     process = nbval(small)
     assert process.returncode == 0, process.stdout
-    assert "3 passed" in process.stdout
+    assert "9 passed" in process.stdout
 
 
 @pytest.mark.parametrize(
