@@ -189,7 +189,7 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows of text that show as HTML in a notebook and as columns elsewhere.
 
@@ -214,6 +214,8 @@ class Table:
             ).rstrip()
             for line in lines
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
