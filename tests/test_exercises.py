@@ -261,6 +261,15 @@ def loops_and_catches(*args):
             pass
 
 
+def catches_all_of_its_loop(*args):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+
+
 def prints_for_ever(*args):
     while True:
         print("again")
@@ -272,7 +281,9 @@ def test_a_loop_is_stopped_in_every_exercise(name, impatient, capsys):
     assert text.startswith("not yet: endless: your function does not come to an end, and was")
 
 
-@pytest.mark.parametrize("answer", [loops, loops_and_catches, prints_for_ever])
+@pytest.mark.parametrize(
+    "answer", [loops, loops_and_catches, catches_all_of_its_loop, prints_for_ever]
+)
 @pytest.mark.parametrize("name", ["00-limit", "00-names", "02-step", "04-loop"])
 def test_an_endless_loop_is_stopped(name, answer, impatient, capsys):
     started = time.monotonic()
@@ -315,9 +326,11 @@ def test_an_interrupt_reaches_the_learner(monkeypatch):
     def interrupted(thread, answer):
         raise KeyboardInterrupt
 
+    before = threading.active_count()
     monkeypatch.setattr(running, "_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         check("00-limit", loops)
+    assert threading.active_count() == before
 
 
 def test_prints_and_warnings_inside_an_answer_are_not_shown(capsys):
