@@ -60,7 +60,8 @@ def small_exercises() -> Iterator[NotebookNode]:
         text = inspect.getsource(exercises.find(name).solution).rstrip()
         data = {
             "text/plain": text,
-            "text/html": f"<details><summary>Solution</summary><pre>{escape(text)}</pre></details>",
+            "text/html": "<details><summary>Solution</summary><pre><samp>"
+            f"{escape(text)}</samp></pre></details>",
         }
         outputs = (
             [v4.new_output("stream", name="stdout", text="not attempted\n")],

@@ -179,7 +179,9 @@ def solution(name: str) -> None:
     if _in_a_notebook():
         from IPython.display import display
 
-        folded = f"<details><summary>Solution</summary><pre>{escape(source)}</pre></details>"
+        # <samp>: JupyterLab gives <pre> and <code> in an output the font of the text
+        code = f"<pre><samp>{escape(source)}</samp></pre>"
+        folded = f"<details><summary>Solution</summary>{code}</details>"
         display({"text/plain": source, "text/html": folded}, raw=True)
     else:
         print(source)
