@@ -1,0 +1,40 @@
+"""Draw traces: plot_*(data, ax) → ax, and show(figure, alt). No mathematics here.
+
+===============  ===============================================================
+``base``         the look of the course: colours, axes, labels, and `show`
+``curves``       runs and steps against time
+``paths``        runs in two coordinates
+``averages``     what a moving average is made of
+``first_steps``  first steps beside eps
+===============  ===============================================================
+"""
+
+from .averages import plot_average, plot_uncorrected_step
+from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, new_axes, show
+from .curves import plot_drift, plot_longest_steps, plot_losses, plot_symptoms
+from .first_steps import (
+    FIRST_STEP_COLOURS,
+    plot_first_step_map,
+    plot_nan_spread,
+    plot_step_lengths,
+)
+from .paths import plot_paths
+
+__all__ = [
+    "COLOURS",
+    "DIALECT_COLOURS",
+    "FIRST_STEP_COLOURS",
+    "MINIMUM_ALT",
+    "new_axes",
+    "plot_average",
+    "plot_drift",
+    "plot_first_step_map",
+    "plot_longest_steps",
+    "plot_losses",
+    "plot_nan_spread",
+    "plot_paths",
+    "plot_step_lengths",
+    "plot_symptoms",
+    "plot_uncorrected_step",
+    "show",
+]

@@ -1,0 +1,116 @@
+"""The look of the course: colours, axes, labels, and `show`."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import to_rgb
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("adamlib.mplstyle")
+MINIMUM_ALT = 40
+
+COLOURS = {
+    "SGD": "#000000",
+    "momentum": "#E69F00",
+    "RMSProp": "#009E73",
+    "Adam": "#0072B2",
+    "AMSGrad": "#CC79A7",
+    "without correction": "#D55E00",
+}
+"""The colour of a method, the same in every figure of the course (Okabe & Ito 2008)."""
+
+DIALECT_COLOURS = {
+    "outside": COLOURS["Adam"],
+    "without correction": COLOURS["without correction"],
+    "hat": "#6A51A3",
+    "inside": "#8C510A",
+    "none": "#555555",
+}
+"""The colour of a dialect of Adam, by where its ε stands or by what it leaves out."""
+
+
+def new_axes(**options: object) -> "Axes":
+    """Return the axes of a new figure in the style of the course.
+
+    Parameters
+    ----------
+    **options
+        Passed to `matplotlib.pyplot.subplots`.
+    """
+    with plt.style.context(STYLE):
+        return plt.subplots(**options)[1]
+
+
+def show(figure: "Figure | Axes", alt: str) -> None:
+    """Display a figure as a PNG that carries a description for those who do not see it.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+        Closed afterwards, so that a notebook does not draw it twice.
+    alt : str
+        What there is to see, in a sentence or two; stored with the output.
+
+    Raises
+    ------
+    ValueError
+        ``alt has 3 characters (expected a description of 40 or more)``.
+    TypeError
+        ``figure must be a matplotlib Figure or Axes, got list``.
+    """
+    from IPython.display import display
+
+    figure = getattr(figure, "figure", figure)
+    if not hasattr(figure, "savefig"):
+        raise TypeError(f"figure must be a matplotlib Figure or Axes, got {type(figure).__name__}")
+    if len(alt) < MINIMUM_ALT:
+        raise ValueError(
+            f"alt has {len(alt)} characters (expected a description of {MINIMUM_ALT} or more)"
+        )
+    buffer = io.BytesIO()
+    with plt.style.context(STYLE):
+        # Without the version of matplotlib in it, the file is the same on the next one.
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    width, height = (round(inches * figure.get_dpi()) for inches in figure.get_size_inches())
+    plt.close(figure)
+    display(
+        {"image/png": buffer.getvalue(), "text/plain": f"Figure: {alt}"},
+        raw=True,
+        metadata={"image/png": {"alt": alt, "width": width, "height": height}},
+    )
+
+
+def label_end(ax: "Axes", x: float, y: float, text: str, colour: object) -> None:
+    """Write a label to the right of a line's last point, in the colour of the line."""
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def label_beside(
+    ax: "Axes", text: str, x: float, y: float, points: tuple[int, int], colour: str, **style: str
+) -> None:
+    """Write a text so many points to the right of and above a place."""
+    ax.annotate(text, (x, y), xytext=points, textcoords="offset points", color=colour, **style)
+
+
+def method_colour(label: str, otherwise: object) -> object:
+    """Return the colour of the method that a label begins with, if it names one."""
+    names = [name for name in COLOURS if label.startswith(name)]
+    return COLOURS[max(names, key=len)] if names else otherwise
+
+
+def mixed(method: str, grey: float, share: float) -> tuple[float, ...]:
+    """Return the colour of a method with a share of it replaced by white (1) or black (0)."""
+    return tuple((1 - share) * part + share * grey for part in to_rgb(COLOURS[method]))
