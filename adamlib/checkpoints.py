@@ -1,13 +1,14 @@
-"""State dicts and checkpoint files: checked whole before anything is taken over, written whole.
+"""State dicts and files: checked whole before anything is taken over, written whole.
 
-The layout of a state dict is torch's. A checkpoint is an npz without pickles; its path holds the
-old file or the new one, never half of one.
+The layout of a state dict is torch's. A file is an npz without pickles with a header in JSON; its
+path holds the old file or the new one, never half of one.
 """
 
 import contextlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +129,13 @@ def as_path(path: str | os.PathLike) -> Path:
     return Path(path)
 
 
-def write_whole(path: Path, arrays: dict[str, NDArray]) -> None:
-    """Write an npz so that the path never holds half of it."""
+def write_whole(path: Path, header: dict[str, Any], arrays: dict[str, NDArray]) -> None:
+    """Write a header and arrays so that the path never holds half of them."""
     target = Path(os.path.realpath(path))  # a link keeps pointing to its file
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, header=np.array(json.dumps(header)), **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
@@ -149,20 +150,23 @@ def write_whole(path: Path, arrays: dict[str, NDArray]) -> None:
             os.close(folder)
 
 
-def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """Read every array of a checkpoint, or say that it is none."""
+def read_whole(
+    path: Path, file_format: str, entries: Callable[[dict[str, Any]], set[str]]
+) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Read header and arrays of a file, or say that it is none of that format.
+
+    ``entries`` says which arrays must be there, given the header.
+    """
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as npz:
                 arrays = {key: npz[key] for key in npz.files}
             header = json.loads(str(arrays.pop("header")))
-            if header["format"] != CHECKPOINT_FORMAT:
+            if header["format"] != file_format:
                 raise ValueError(f"format {header['format']!r}")
-            expected = {f"param/{i}" for i in header["param_groups"][0]["params"]}
-            if not expected <= arrays.keys():
-                raise ValueError("parameters are missing")
+            if missing := sorted(entries(header) - arrays.keys()):
+                raise ValueError(f"{missing[0]!r} is missing")
         except Exception as error:  # what zip, npy and JSON readers raise is no short list
-            raise ValueError(
-                f"{str(path)!r} is no complete adamlib checkpoint ({error})"
-            ) from error
+            kind = file_format.rpartition("-")[0].replace("-", " ")
+            raise ValueError(f"{str(path)!r} is no complete {kind} ({error})") from error
     return header, arrays

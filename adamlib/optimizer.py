@@ -5,7 +5,6 @@ cache. So there is one rule, no temporary array as large as a parameter, and mem
 crossed once.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any, Self
@@ -245,7 +244,7 @@ class Adam:
         arrays = {f"param/{i}": param for i, param in enumerate(self._params)}
         for i, entries in state["state"].items():
             arrays |= {f"{key}/{i}": value for key, value in entries.items()}
-        write_whole(as_path(path), {"header": np.array(json.dumps(header)), **arrays})
+        write_whole(as_path(path), header, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike, params: Params) -> Self:
@@ -273,7 +272,7 @@ class Adam:
         FileNotFoundError
             There is no such file.
         """
-        header, arrays = read_whole(as_path(path))
+        header, arrays = read_whole(as_path(path), CHECKPOINT_FORMAT, _parameter_entries)
         names, targets = _flatten("params", params)
         _check_params(targets, names)
         group = header["param_groups"][0]
@@ -296,6 +295,10 @@ class Adam:
         for value, target in zip(values, targets, strict=True):
             target[...] = value
         return optimizer
+
+
+def _parameter_entries(header: dict[str, Any]) -> set[str]:
+    return {f"param/{i}" for i in header["param_groups"][0]["params"]}
 
 
 def _step_in_blocks(

@@ -1,7 +1,8 @@
 """What to minimise: value, gradient, start, minimum.
 
 A problem's parameters are one array or a dict of arrays; they may carry extra leading axes,
-and value and gradient then answer for every entry of them at once.
+and value and gradient then answer for every entry of them at once. They may be NumPy arrays or
+torch tensors, and the answer is of the same library.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import DTypeLike, NDArray
 
+Array = Any  # a NumPy array or a torch tensor
 Params = NDArray | dict[str, NDArray]
 
 
@@ -87,9 +90,10 @@ def narrow_valley(
     if scale.shape != (2,) or not np.all((scale > 0) & np.isfinite(scale)):
         raise ValueError(f"Invalid curvatures: {curvatures} (expected two positive numbers)")
 
-    def value_and_gradient(point: NDArray) -> tuple[Any, NDArray]:
-        value = 0.5 * (scale * point * point).sum(axis=-1)
-        return (float(value) if value.ndim == 0 else value), scale * point
+    def value_and_gradient(point: Array) -> tuple[Any, Array]:
+        gradient = _like(point, scale) * point
+        value = 0.5 * (gradient * point).sum(axis=-1)
+        return (float(value) if value.ndim == 0 else value), gradient
 
     return Problem(
         "narrow valley", value_and_gradient, np.array(start, dtype=np.float64), np.zeros(2)
@@ -138,17 +142,18 @@ def two_layer_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> Problem:
     """
     _check_net(x, y, start)
 
-    def value_and_gradient(params: dict[str, NDArray]) -> tuple[Any, dict[str, NDArray]]:
+    def value_and_gradient(params: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
         w1, b1, w2, b2 = (params[name] for name in ("W1", "b1", "W2", "b2"))
-        before = x @ w1.mT + b1[..., None, :]
-        hidden = np.maximum(before, 0)
-        error = hidden @ w2.mT + b2[..., None, :] - y
+        inputs, targets = _like(w1, x), _like(w1, y)
+        before = inputs @ w1.mT + b1[..., None, :]
+        hidden = before.clip(0)
+        error = hidden @ w2.mT + b2[..., None, :] - targets
         value = (error * error).sum(axis=(-2, -1))
 
         d_out = 2 * error
         d_before = (d_out @ w2) * (before > 0)
         gradient = {
-            "W1": d_before.mT @ x,
+            "W1": d_before.mT @ inputs,
             "b1": d_before.sum(axis=-2),
             "W2": d_out.mT @ hidden,
             "b2": d_out.sum(axis=-2),
@@ -204,6 +209,13 @@ def random_two_layer_net(
         start[f"W{i}"] = rng.uniform(-bound, bound, (rows, fan_in)).astype(dtype)
         start[f"b{i}"] = rng.uniform(-bound, bound, rows).astype(dtype)
     return two_layer_net(x.astype(dtype), y.astype(dtype), start)
+
+
+def _like(array: Array, constant: NDArray) -> Array:
+    """Return a constant in the library and on the device of an array; on the CPU no copy."""
+    if isinstance(array, np.ndarray):
+        return constant
+    return array_namespace(array).asarray(constant, device=array.device)
 
 
 def _check_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> None:

@@ -3,6 +3,7 @@
 =================  =================================================================
 ``traces``         `run` an optimizer on a problem: a `Trace`
 ``baselines``      what Adam is compared with: `sgd`, `momentum`, `rmsprop`
+``sweeps``         many runs at once, over lr and eps
 ``first_steps``    what a first step comes to, with and without eps
 =================  =================================================================
 """
@@ -19,6 +20,7 @@ from .first_steps import (
     rms_step,
     smallest_finite_first_step,
 )
+from .sweeps import sweep
 from .traces import Stepper, Trace, run
 
 __all__ = [
@@ -37,4 +39,5 @@ __all__ = [
     "run",
     "sgd",
     "smallest_finite_first_step",
+    "sweep",
 ]

@@ -1,13 +1,18 @@
 """Run an optimizer on a problem and keep what happened."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoints import as_path, read_whole, write_whole
 from ..problems import Params, Problem
+
+TRACE_FORMAT = "adamlib-trace-1"
+SYMBOLS = {"eps": "ε"}
 
 
 class Stepper(Protocol):
@@ -18,24 +23,139 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a run left behind.
+    """What a run, or many runs at once, left behind.
 
     Attributes
     ----------
     label : str
         Names the run in a figure.
-    losses : ndarray of float64, shape (steps,)
+    losses : ndarray of float64, shape (..., steps)
         The loss before each update, as a training loop prints it.
-    params : ndarray or dict of ndarray
+    params : ndarray or dict of ndarray, shape (..., *shape of the parameter), or None
         The parameters after the last update.
     path : ndarray, shape (steps + 1, *shape of the parameter), or None
         Every point that the run visited, the start first; kept for a single array.
+    axes : dict of str to ndarray
+        What the leading axes ``...`` are, in their order: name → values. Empty for one run;
+        `sweep` has ``"lr"`` and ``"eps"``.
+
+    Examples
+    --------
+    >>> from adamlib.experiments import sweep
+    >>> from adamlib.problems import narrow_valley
+    >>> trace = sweep(narrow_valley(), steps=10, lr=[0.1, 0.2, 0.5], eps=[1e-8, 1.0])
+    >>> trace.losses.shape
+    (3, 2, 10)
+    >>> trace.select(lr=0.2).label
+    'narrow valley, lr = 0.2'
     """
 
     label: str
     losses: NDArray[np.float64]
     params: Params | None = None
     path: NDArray | None = None
+    axes: dict[str, NDArray] = field(default_factory=dict)
+
+    def select(self, **chosen: float) -> Self:
+        """Return the trace of the runs with these values on the axes named.
+
+        Parameters
+        ----------
+        **chosen
+            Name of an axis → one of its values, to within a relative 1e-9.
+
+        Returns
+        -------
+        Trace
+            Without those axes, labelled with the values.
+
+        Raises
+        ------
+        ValueError
+            ``the trace has no axis 'beta' (expected one of lr, eps)``; ``lr = 0.3 was not run
+            (expected one of 0.1, 0.2, 0.5)``.
+        """
+        axes, index, label = dict(self.axes), [], self.label
+        for name in chosen:
+            if name not in axes:
+                there = ", ".join(axes) or "none: it is a single run"
+                raise ValueError(f"the trace has no axis {name!r} (expected one of {there})")
+        for name, values in self.axes.items():
+            if name not in chosen:
+                index.append(slice(None))
+                continue
+            index.append(_place(name, values, chosen[name]))
+            del axes[name]
+            label += f", {SYMBOLS.get(name, name)} = {chosen[name]:g}"
+
+        def pick(array: NDArray) -> NDArray:
+            return array[tuple(index)]
+
+        params = self.params
+        if params is not None:
+            named = isinstance(params, dict)
+            params = {n: pick(a) for n, a in params.items()} if named else pick(params)
+        return type(self)(label, pick(self.losses), params, self.path, axes)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the trace to exactly that path, an npz without pickles.
+
+        The file is written beside the target, flushed to the disk and then renamed, so that the
+        path holds either the old file or the new one.
+
+        Parameters
+        ----------
+        path : str or path
+            A file in an existing folder; replaced if it exists.
+
+        Raises
+        ------
+        TypeError
+            ``path must be a str or a path, got int``.
+        OSError
+            What the file system says; a file already there is then untouched.
+        """
+        arrays = {"losses": self.losses, "path": self.path}
+        arrays |= {f"axis/{name}": values for name, values in self.axes.items()}
+        named = isinstance(self.params, dict)
+        arrays |= (
+            {f"params/{name}": array for name, array in self.params.items()}
+            if named
+            else {"params": self.params}
+        )
+        kept = {name: array for name, array in arrays.items() if array is not None}
+        header = {"format": TRACE_FORMAT, "label": self.label, "arrays": list(kept)}
+        write_whole(as_path(path), header, kept)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Read a trace.
+
+        Parameters
+        ----------
+        path : str or path
+            Written by `save`.
+
+        Returns
+        -------
+        Trace
+            Equal to the one that was saved, to the bit.
+
+        Raises
+        ------
+        ValueError
+            ``'runs.npz' is no complete adamlib trace (…)``.
+        FileNotFoundError
+            There is no such file.
+        """
+        header, arrays = read_whole(as_path(path), TRACE_FORMAT, lambda h: set(h["arrays"]))
+
+        def under(folder: str) -> dict[str, NDArray]:
+            names = [name for name in header["arrays"] if name.startswith(folder)]
+            return {name.removeprefix(folder): arrays[name] for name in names}
+
+        params = under("params/") or arrays.get("params")
+        return cls(header["label"], arrays["losses"], params, arrays.get("path"), under("axis/"))
 
 
 def run(
@@ -78,8 +198,7 @@ def run(
     >>> bool(trace.losses[-1] < 1e-3 * trace.losses[0])
     True
     """
-    if type(steps) is not int or steps < 0:
-        raise ValueError(f"Invalid number of steps: {steps} (expected 0 or more)")
+    check_steps(steps)
     params = problem.start_copy()
     if keep_path and not isinstance(params, np.ndarray):
         raise ValueError(f"keep_path needs parameters in one array, got {type(params).__name__}")
@@ -92,3 +211,17 @@ def run(
         if keep_path:
             path.append(params.copy())
     return Trace(label or problem.name, losses, params, np.array(path) if keep_path else None)
+
+
+def check_steps(steps: object) -> None:
+    """Refuse what is no number of steps."""
+    if type(steps) is not int or steps < 0:
+        raise ValueError(f"Invalid number of steps: {steps} (expected 0 or more)")
+
+
+def _place(name: str, values: NDArray, value: float) -> int:
+    found = np.flatnonzero(np.isclose(values, value, rtol=1e-9, atol=0))
+    if len(found) != 1:
+        there = ", ".join(f"{each:g}" for each in values)
+        raise ValueError(f"{name} = {value:g} was not run (expected one of {there})")
+    return int(found[0])
