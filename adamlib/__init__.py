@@ -15,6 +15,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.problems``        what to minimise
 ``adamlib.experiments``     run an optimizer on a problem and keep a trace
 ``adamlib.figures``         draw a trace
+``adamlib.sliders``         move a slider, and a figure is redrawn
 ``adamlib.exercises``       check an answer, take a hint, see the solution
 ==========================  ============================================================
 """
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         optimizer,
         problems,
         pytorch,
+        sliders,
     )
     from .adam import AdamState, adam_step, init_state
     from .dialects import DIALECTS, Dialect
@@ -72,6 +74,7 @@ _MODULES = (
     "problems",
     "experiments",
     "figures",
+    "sliders",
     "exercises",
 )
 
@@ -100,6 +103,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "optimizer",
     "problems",
     "pytorch",
+    "sliders",
     "solution",
 ]
 

@@ -23,10 +23,12 @@ ORDER = (
     "problems",
     "experiments",
     "figures",
+    "sliders",
     "exercises",
     "__main__",
 )
-HOMES = {"numba": "kernels", "matplotlib": "figures"}  # the only module that may import it
+# the only module that may import it
+HOMES = {"numba": "kernels", "matplotlib": "figures", "ipywidgets": "sliders"}
 PACKAGES = ("experiments", "figures", "exercises")  # their files import from each other
 MODULES = sorted(
     ".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.py")

@@ -205,6 +205,10 @@ def widgets(notebook: NotebookNode) -> None:
     notebook.metadata["widgets"] = {}
 
 
+def a_widget(notebook: NotebookNode) -> None:
+    cell(notebook, "figure").outputs[0].data[notebooks.WIDGET] = {"model_id": "0a1b2c"}
+
+
 def two_streams(notebook: NotebookNode) -> None:
     first = cell(notebook, "stream").outputs[0]
     cell(notebook, "stream").outputs = [
@@ -257,6 +261,7 @@ BROKEN = [
     ("is_in_the_normal_form", timed),
     ("is_in_the_normal_form", other_python),
     ("is_in_the_normal_form", widgets),
+    ("is_in_the_normal_form", a_widget),
     ("is_in_the_normal_form", two_streams),
     ("is_in_the_normal_form", without_alt_copy),
 ]

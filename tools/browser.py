@@ -3,9 +3,11 @@
     python tools/browser.py [folder for screenshots]
 
 For every notebook of the reader's copy: no dialog or question appears, the mathematics is
-rendered, and 'Run All Cells' ends with every cell run and no error output. Works without a network.
+rendered, and 'Run All Cells' ends with every cell run and no error output. Every slider is moved
+to three places and shows three pictures. Works without a network.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
 
 from lab import move_aside
 
@@ -37,6 +39,7 @@ FLAGS = (
 QUESTIONS = ".jp-Dialog, .Toastify__toast"
 SECONDS_TO_START = 120
 SECONDS_TO_RUN = 300
+SECONDS_TO_REDRAW = 20
 
 
 @contextmanager
@@ -190,6 +193,53 @@ def errors(cells: Sequence[nbformat.NotebookNode]) -> list[str]:
     return [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
 
 
+def picture_of(cell: Locator) -> str:
+    """A digest of the picture below a slider; its address is a new one on each redraw."""
+    image = cell.locator(".jupyter-widgets.widget-image")
+    image.wait_for(timeout=30_000)
+    numbers = image.evaluate(
+        """async image => {
+            const answer = await fetch(image.src);
+            await image.decode();
+            return Array.from(new Uint8Array(await answer.arrayBuffer()));
+        }"""
+    )
+    return hashlib.sha256(bytes(numbers)).hexdigest()
+
+
+def new_picture(page: Page, cell: Locator, old: set[str]) -> str | None:
+    """Wait for a picture that was not there before."""
+    end = time.monotonic() + SECONDS_TO_REDRAW
+    while time.monotonic() < end:
+        page.wait_for_timeout(100)
+        if (found := picture_of(cell)) not in old:
+            return found
+    return None
+
+
+def check_sliders(page: Page, path: Path, pictures: Path) -> int:
+    """Move every slider with the keyboard, as far as it goes and once back; how many there are."""
+    sources = [cell.source for cell in read(path).cells]
+    found = [index for index, source in enumerate(sources) if re.search(r"\bSlider\(", source)]
+    for index in found:
+        cell = page.locator(f".jp-Cell[data-windowed-list-index='{index}']")
+        cell.evaluate("cell => cell.scrollIntoView({block: 'center'})")
+        handle = cell.locator(".widget-slider .noUi-handle")
+        handle.wait_for(timeout=30_000)
+        handle.focus()
+        seen: set[str] = set()
+        for number, key in enumerate(("Home", "End", "ArrowLeft")):
+            page.keyboard.press(key)
+            picture = new_picture(page, cell, seen)
+            check(picture is not None, f"{path.name}: {key} on the slider shows no new picture")
+            seen.add(picture)
+            cell.screenshot(path=pictures / f"{path.stem}-slider-{index}-{number}.png")
+        check(len(seen) == 3, f"{path.name}: three places of the slider, {len(seen)} pictures")
+        errors = cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
+        check(errors == 0, f"{path.name}: the slider prints an error")
+    return len(found)
+
+
 def try_notebook(context: BrowserContext, home: str, path: Path, pictures: Path) -> None:
     """Everything that a reader does with one notebook."""
     page = context.new_page()
@@ -206,9 +256,11 @@ def try_notebook(context: BrowserContext, home: str, path: Path, pictures: Path)
     cells = wait_until_run(page, path)
     page.screenshot(path=pictures / f"{path.stem}-run.png")
     check(not errors(cells), f"{path.name}: {errors(cells)}")
+    sliders = check_sliders(page, path, pictures)
     check_no_question(page, f"while {path.name} runs")
     page.close()
-    print(f"passed  {path.name}: {len(cells)} cells run", flush=True)
+    moved = f", {sliders} slider moved" if sliders else ""
+    print(f"passed  {path.name}: {len(cells)} cells run{moved}", flush=True)
 
 
 def browser_program() -> str:

@@ -35,6 +35,8 @@ LANGUAGE_INFO = {
 }
 KEPT_JUPYTER = ("source_hidden", "outputs_hidden")
 SECONDS_PER_CELL = 600
+# the address of a widget in a kernel that is gone; the picture beside it stays
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def in_order(folder: Path = FOLDER) -> list[Path]:
@@ -95,6 +97,8 @@ def normalise(notebook: NotebookNode) -> None:
     notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
     merge = CoalesceStreamsPreprocessor(enabled=True)
     for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)
         cell.metadata = nbformat.from_dict(cell_metadata(cell))
         merge.preprocess_cell(cell, {}, index)
 

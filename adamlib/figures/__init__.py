@@ -10,7 +10,7 @@
 """
 
 from .averages import plot_average, plot_uncorrected_step
-from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, new_axes, show
+from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, check_alt, new_axes, png, show
 from .curves import plot_drift, plot_longest_steps, plot_losses, plot_symptoms
 from .first_steps import (
     FIRST_STEP_COLOURS,
@@ -25,6 +25,7 @@ __all__ = [
     "DIALECT_COLOURS",
     "FIRST_STEP_COLOURS",
     "MINIMUM_ALT",
+    "check_alt",
     "new_axes",
     "plot_average",
     "plot_drift",
@@ -36,5 +37,6 @@ __all__ = [
     "plot_step_lengths",
     "plot_symptoms",
     "plot_uncorrected_step",
+    "png",
     "show",
 ]

@@ -65,24 +65,52 @@ def show(figure: "Figure | Axes", alt: str) -> None:
     """
     from IPython.display import display
 
-    figure = getattr(figure, "figure", figure)
-    if not hasattr(figure, "savefig"):
-        raise TypeError(f"figure must be a matplotlib Figure or Axes, got {type(figure).__name__}")
+    check_alt(alt)
+    picture, metadata = png(figure)
+    display(
+        {"image/png": picture, "text/plain": f"Figure: {alt}"},
+        raw=True,
+        metadata={"image/png": {"alt": alt, **metadata}},
+    )
+
+
+def check_alt(alt: str) -> None:
+    """Refuse a description that says nothing."""
     if len(alt) < MINIMUM_ALT:
         raise ValueError(
             f"alt has {len(alt)} characters (expected a description of {MINIMUM_ALT} or more)"
         )
+
+
+def png(figure: "Figure | Axes") -> tuple[bytes, dict[str, int]]:
+    """Return a figure as a PNG, with the width and height to show it at; closes the figure.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+
+    Returns
+    -------
+    picture : bytes
+        The same on each call and with each version of matplotlib that draws the same.
+    size : dict
+        ``width`` and ``height`` in CSS pixels.
+
+    Raises
+    ------
+    TypeError
+        ``figure must be a matplotlib Figure or Axes, got list``.
+    """
+    figure = getattr(figure, "figure", figure)
+    if not hasattr(figure, "savefig"):
+        raise TypeError(f"figure must be a matplotlib Figure or Axes, got {type(figure).__name__}")
     buffer = io.BytesIO()
     with plt.style.context(STYLE):
         # Without the version of matplotlib in it, the file is the same on the next one.
         figure.savefig(buffer, format="png", metadata={"Software": None})
     width, height = (round(inches * figure.get_dpi()) for inches in figure.get_size_inches())
     plt.close(figure)
-    display(
-        {"image/png": buffer.getvalue(), "text/plain": f"Figure: {alt}"},
-        raw=True,
-        metadata={"image/png": {"alt": alt, "width": width, "height": height}},
-    )
+    return buffer.getvalue(), {"width": width, "height": height}
 
 
 def label_end(ax: "Axes", x: float, y: float, text: str, colour: object) -> None:
