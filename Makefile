@@ -27,7 +27,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal test-environments test-frameworks test-browser clean
+        notebooks notebooks-normal test-environments test-frameworks test-browser bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ test-frameworks: $(READY)  ## the dialects beside the real libraries (one more G
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tools/browser.py $(SCREENSHOTS)
+
+bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
+	@$(PY) benchmarks/sweep.py
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots

@@ -1,0 +1,71 @@
+"""81 runs in one batch against the same 81 runs one after the other with torch.optim.Adam.
+
+    python benchmarks/sweep.py [--repeats 5]
+
+Both train the same net from the same start on the same data, for every pair of lr and eps; the
+losses are compared before anything is measured.
+"""
+
+import numpy as np
+import torch
+
+from adamlib.experiments import sweep
+from adamlib.problems import Problem, random_two_layer_net
+from timing import paired, repeats, summary, write
+
+CLAIM = "a sweep takes at most a fifth of the time of looping torch.optim.Adam over its runs"
+LR, EPS = np.geomspace(1e-4, 1e-1, 9), np.geomspace(1e-8, 1, 9)
+SIZES = {  # n, d_in, h, d_out, steps
+    "the net of notebook 05": (32, 20, 16, 2, 100),
+    "four times as wide": (32, 20, 64, 2, 100),
+    "the net of notebook 04": (64, 1000, 100, 10, 3),
+}
+
+
+def data(n: int, d_in: int, d_out: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets, as `random_two_layer_net` draws them."""
+    rng = np.random.default_rng(0)
+    return tuple(torch.from_numpy(rng.standard_normal((n, size))) for size in (d_in, d_out))
+
+
+def torch_run(problem: Problem, x: torch.Tensor, y: torch.Tensor, steps: int, **options: float):
+    """One run of notebook 04's loop; its losses."""
+    (h, d_in), d_out = problem.start["W1"].shape, y.shape[1]
+    layers = torch.nn.Linear(d_in, h), torch.nn.ReLU(), torch.nn.Linear(h, d_out)
+    model = torch.nn.Sequential(*layers).double()
+    with torch.no_grad():
+        for param, array in zip(model.parameters(), problem.start.values(), strict=True):
+            param.copy_(torch.from_numpy(array))
+    loss_fn = torch.nn.MSELoss(reduction="sum")
+    optimizer = torch.optim.Adam(model.parameters(), **options)
+    losses = []
+    for _ in range(steps):
+        loss = loss_fn(model(x), y)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+def main() -> None:
+    results, count = {}, repeats(5)
+    for name, (n, d_in, h, d_out, steps) in SIZES.items():
+        net = random_two_layer_net(n=n, d_in=d_in, h=h, d_out=d_out)
+        x, y = data(n, d_in, d_out)
+
+        def ours(net=net, steps=steps):
+            return sweep(net, steps, lr=LR, eps=EPS).losses
+
+        def other(net=net, x=x, y=y, steps=steps):
+            return [[torch_run(net, x, y, steps, lr=lr, eps=eps) for eps in EPS] for lr in LR]
+
+        np.testing.assert_allclose(ours()[..., :20], np.array(other())[..., :20], rtol=1e-6)
+        found = results[name] = summary(paired(ours, other, count))
+        print(f"{name}: {found['ratio']} times as fast, {found['pairs']} pairs", flush=True)
+        print(f"    {found['smallest_ratio']} to {found['largest_ratio']}", flush=True)
+    write("sweep", CLAIM, results)
+
+
+if __name__ == "__main__":
+    main()
