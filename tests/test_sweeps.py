@@ -102,6 +102,13 @@ def test_the_problem_is_not_changed():
         assert np.array_equal(NET.start[name], array)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_what_comes_back_is_no_part_of_the_problem(backend):
+    params = sweep(NET, 0, backend=backend).params
+    assert not any(np.shares_memory(params[name], NET.start[name]) for name in params)
+    params["W1"] += 1  # and may be written to
+
+
 def test_a_run_that_diverges_leaves_the_others_alone():
     trace = sweep(NET, 30, lr=[1e-2, 1e300], eps=1e-8)
     assert not np.isfinite(trace.losses[1, -1])
