@@ -123,7 +123,7 @@ def test_a_run_that_diverges_leaves_the_others_alone():
         ({"eps": []}, r"eps has shape \(0,\) \(expected a number or one axis\)"),
         ({"eps": [1e-8, -1.0]}, "Invalid epsilon value"),
         ({"lr": [np.nan]}, "Invalid learning rate"),
-        ({"backend": "jax"}, r"Invalid backend: 'jax' \(expected one of numpy, torch\)"),
+        ({"backend": "jax"}, r"Unknown backend: 'jax' \(expected one of numpy, torch\)"),
         ({"betas": (0.9, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
         ({"dialect": "mine"}, "Unknown dialect"),
     ],

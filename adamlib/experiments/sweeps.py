@@ -62,7 +62,7 @@ def sweep(
     ------
     ValueError
         ``Invalid number of steps: -1 (expected 0 or more)``; ``lr has shape (2, 2) (expected a
-        number or one axis)``; ``Invalid backend: 'jax' (expected one of numpy, torch)``;
+        number or one axis)``; ``Unknown backend: 'jax' (expected one of numpy, torch)``;
         ``problem 'mine' has a value of shape () for runs of shape (9, 9) (expected one for each:
         a function that takes leading axes)``; and as `adamlib.adam_step`.
     TypeError
@@ -85,7 +85,7 @@ def sweep(
     """
     check_steps(steps)
     if backend not in BACKENDS:
-        raise ValueError(f"Invalid backend: {backend!r} (expected one of {', '.join(BACKENDS)})")
+        raise ValueError(f"Unknown backend: {backend!r} (expected one of {', '.join(BACKENDS)})")
     lr, eps = _axis("lr", lr), _axis("eps", eps)
     check_hyperparameters(lr, options.get("betas", (0.9, 0.999)), eps, 0.0, allow_arrays=True)
     axes = {name: values for name, values in (("lr", lr), ("eps", eps)) if values.ndim}
