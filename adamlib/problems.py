@@ -211,6 +211,78 @@ def random_two_layer_net(
     return two_layer_net(x.astype(dtype), y.astype(dtype), start)
 
 
+def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
+    r"""Return the smallest language model: predict a word from the one before it.
+
+    .. math::
+        L = -\sum_{i,j} f_i\,T_{ij} \log \operatorname{softmax}(W_i)_j
+        + \sum_{i,j} f_i\,T_{ij} \log T_{ij}, \qquad f_i \propto i^{-s}
+
+    The text is so long that all frequencies are exact, and the whole of it is one batch: there
+    is no noise. The loss is the cross-entropy above its smallest value; it is convex.
+
+    Parameters
+    ----------
+    words : int
+        Size of the vocabulary, 2 or more.
+    power : float
+        s, 0 or more, finite: word i occurs in proportion to :math:`i^{-s}`, before and after
+        another; 0 for words that are all equally frequent (Zipf's law is 1).
+    seed : int
+        Of the preferences that each word has for the next, drawn in float64.
+
+    Returns
+    -------
+    Problem
+        Parameters ``{"W": (words, words)}``, float64, all zero at the start.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid number of words: 1 (expected 2 or more)``; ``Invalid power: -1.0 (expected 0
+        or more)``.
+
+    Examples
+    --------
+    >>> model = bigrams(words=8)
+    >>> bool(abs(model.value(model.minimum)) < 1e-12)
+    True
+
+    Notes
+    -----
+    Taught in: notebook 05.
+    """
+    if words < 2:
+        raise ValueError(f"Invalid number of words: {words} (expected 2 or more)")
+    power = float(power)
+    if not 0.0 <= power < np.inf:
+        raise ValueError(f"Invalid power: {power} (expected 0 or more)")
+    frequency = np.arange(1.0, words + 1) ** -power
+    frequency = frequency / frequency.sum()
+    taste = 2 * np.random.default_rng(seed).standard_normal((words, words))
+    log_next = _log_softmax(np, taste + np.log(frequency))
+    pairs = frequency[:, None] * np.exp(log_next)
+    smallest = -(pairs * log_next).sum()
+
+    def value_and_gradient(params: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
+        weights = params["W"]
+        xp = array_namespace(weights)
+        share, joint = _like(weights, frequency[:, None]), _like(weights, pairs)
+        log_p = _log_softmax(xp, weights)
+        value = -(joint * log_p).sum(axis=(-2, -1)) - float(smallest)
+        gradient = {"W": share * xp.exp(log_p) - joint}
+        return (float(value) if value.ndim == 0 else value), gradient
+
+    start = {"W": np.zeros((words, words))}
+    return Problem("bigrams", value_and_gradient, start, {"W": log_next})
+
+
+def _log_softmax(xp: Any, logits: Array) -> Array:
+    """Logarithm of the softmax over the last axis; the maximum is taken out for its range."""
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
 def _like(array: Array, constant: NDArray) -> Array:
     """Return a constant in the library and on the device of an array; on the CPU no copy."""
     if isinstance(array, np.ndarray):

@@ -4,11 +4,13 @@
 ``traces``         `run` an optimizer on a problem: a `Trace`
 ``baselines``      what Adam is compared with: `sgd`, `momentum`, `rmsprop`
 ``sweeps``         many runs at once, over lr and eps
+``epsilon``        what eps does to whole runs, and the best of a sweep
 ``first_steps``    what a first step comes to, with and without eps
 =================  =================================================================
 """
 
 from .baselines import momentum, rmsprop, sgd
+from .epsilon import best_run, momentum_sweep, parameter_rates, scaled
 from .first_steps import (
     FIRST_STEPS,
     FirstStepMap,
@@ -29,14 +31,18 @@ __all__ = [
     "NanSpread",
     "Stepper",
     "Trace",
+    "best_run",
     "classify_first_step",
     "first_step",
     "first_step_map",
     "momentum",
+    "momentum_sweep",
     "nan_spread",
+    "parameter_rates",
     "rms_step",
     "rmsprop",
     "run",
+    "scaled",
     "sgd",
     "smallest_finite_first_step",
     "sweep",

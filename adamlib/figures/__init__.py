@@ -6,12 +6,14 @@
 ``paths``        runs in two coordinates
 ``averages``     what a moving average is made of
 ``first_steps``  first steps beside eps
+``epsilon``      whole runs beside eps
 ===============  ===============================================================
 """
 
 from .averages import plot_average, plot_uncorrected_step
 from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, check_alt, new_axes, png, show
 from .curves import plot_drift, plot_longest_steps, plot_losses, plot_symptoms
+from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import (
     FIRST_STEP_COLOURS,
     plot_first_step_map,
@@ -29,12 +31,15 @@ __all__ = [
     "new_axes",
     "plot_average",
     "plot_drift",
+    "plot_epsilon",
     "plot_first_step_map",
+    "plot_gap",
     "plot_longest_steps",
     "plot_losses",
     "plot_nan_spread",
     "plot_paths",
     "plot_step_lengths",
+    "plot_sweep",
     "plot_symptoms",
     "plot_uncorrected_step",
     "png",

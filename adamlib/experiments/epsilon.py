@@ -1,0 +1,262 @@
+"""What eps does to whole runs: scaled losses, Adam's two limits, learning rates, the best run."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..adam import adam_step, check_hyperparameters, init_state
+from ..moments import bias_correction, ema
+from ..problems import Params, Problem
+from .traces import Trace, check_steps
+
+
+def scaled(problem: Problem, factor: float) -> Problem:
+    """Return a problem with its value, and so its gradient, multiplied by a factor.
+
+    Parameters
+    ----------
+    problem : Problem
+        Not changed.
+    factor : float
+        Positive and finite.
+
+    Returns
+    -------
+    Problem
+        With the same start and the same minimum.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid factor: 0.0 (expected a positive number)``.
+
+    Examples
+    --------
+    >>> from adamlib.problems import narrow_valley
+    >>> scaled(narrow_valley((1.0, 4.0)), 0.5).gradient(np.array([2.0, 1.0]))
+    array([1., 2.])
+
+    Notes
+    -----
+    Taught in: notebook 05.
+    """
+    factor = float(factor)
+    if not 0.0 < factor < np.inf:
+        raise ValueError(f"Invalid factor: {factor} (expected a positive number)")
+
+    def value_and_gradient(params: Params) -> tuple[Any, Params]:
+        value, grads = problem.value_and_gradient(params)
+        if isinstance(grads, dict):
+            return factor * value, {name: factor * grad for name, grad in grads.items()}
+        return factor * value, factor * grads
+
+    name = f"{problem.name}, loss × {factor:g}"
+    return Problem(name, value_and_gradient, problem.start, problem.minimum)
+
+
+@np.errstate(all="ignore")  # a run that diverges says so by its losses
+def momentum_sweep(
+    problem: Problem,
+    steps: int = 500,
+    *,
+    lr: float | ArrayLike,
+    beta: float = 0.9,
+    sign: bool = False,
+    label: str = "",
+) -> Trace:
+    r"""Run momentum, or sign descent with momentum, with every learning rate at once.
+
+    .. math::
+        m_t = \beta\,m_{t-1} + (1-\beta)\,g_t, \qquad
+        \theta_t = \theta_{t-1} - \alpha\,\frac{m_t}{1-\beta^t}
+        \quad\text{or}\quad
+        \theta_t = \theta_{t-1} - \alpha \operatorname{sign}(m_t)
+
+    The first is what Adam becomes where ε is much larger than every gradient, with α/ε for α.
+
+    Parameters
+    ----------
+    problem : Problem
+        Not changed. Its value and gradient must take parameters with leading axes.
+    steps : int
+        Number of updates, 0 or more.
+    lr : float or array_like, shape (k,)
+        Learning rates α, each finite, 0 or more.
+    beta : float
+        β, in [0, 1).
+    sign : bool
+        Whether to step along the sign of the average.
+    label : str
+        Kept in the trace; the name of the problem unless given.
+
+    Returns
+    -------
+    Trace
+        With the axis ``lr`` where it is an array.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid number of steps: -1 (expected 0 or more)``; ``lr has shape (2, 2) (expected a
+        number or one axis)``; ``Invalid learning rate: …``, ``Invalid beta parameter at index
+        0: 1.0``.
+
+    Examples
+    --------
+    >>> from adamlib.problems import narrow_valley
+    >>> trace = momentum_sweep(narrow_valley(), steps=100, lr=[0.01, 0.1])
+    >>> bool(trace.losses[1, -1] < trace.losses[0, -1])
+    True
+
+    Notes
+    -----
+    Corrected for the start at zero, as Adam's m is. Taught in: notebook 05.
+    """
+    check_steps(steps)
+    rates = np.asarray(lr, dtype=np.float64)
+    if rates.ndim > 1:
+        raise ValueError(f"lr has shape {rates.shape} (expected a number or one axis)")
+    check_hyperparameters(rates, (beta, 0.0), 0.0, 0.0, allow_arrays=True)
+    params = _repeated(problem, rates.shape)
+    average = {name: np.zeros_like(array) for name, array in params.items()}
+    losses = np.empty((*rates.shape, steps))
+    for t in range(steps):
+        losses[..., t], grads = problem.value_and_gradient(_like_start(problem, params))
+        for name, grad in _named(grads).items():
+            average[name] = ema(average[name], grad, beta)
+            corrected = average[name] / bias_correction(beta, t + 1)
+            direction = np.sign(corrected) if sign else corrected
+            own = (None,) * (direction.ndim - rates.ndim)
+            params[name] = params[name] - rates[(..., *own)].astype(direction.dtype) * direction
+    axes = {"lr": rates} if rates.ndim else {}
+    return Trace(label or problem.name, losses, _like_start(problem, params), axes=axes)
+
+
+def best_run(trace: Trace) -> Trace:
+    """Return the run of a sweep with the smallest last loss, labelled with where it lies.
+
+    Parameters
+    ----------
+    trace : Trace
+        With at least one axis; a loss that is not finite counts as infinite.
+
+    Returns
+    -------
+    Trace
+        Of one run.
+
+    Raises
+    ------
+    ValueError
+        ``the trace has no axes (expected one of a sweep)``; ``no run has a finite last loss``.
+
+    Examples
+    --------
+    >>> from adamlib.experiments import sweep
+    >>> from adamlib.problems import narrow_valley
+    >>> best_run(sweep(narrow_valley(), steps=50, lr=[0.01, 0.1, 10.0])).label
+    'narrow valley, lr = 0.1'
+
+    Notes
+    -----
+    Taught in: notebook 05.
+    """
+    if not trace.axes:
+        raise ValueError("the trace has no axes (expected one of a sweep)")
+    last = trace.losses[..., -1]
+    last = np.where(np.isfinite(last), last, np.inf)
+    if np.isinf(last).all():
+        raise ValueError("no run has a finite last loss")
+    place = np.unravel_index(last.argmin(), last.shape)
+    return trace.select(
+        **{name: values[i] for (name, values), i in zip(trace.axes.items(), place, strict=True)}
+    )
+
+
+@np.errstate(all="ignore")  # without eps a parameter without a gradient divides by zero
+def parameter_rates(
+    problem: Problem,
+    steps: int,
+    *,
+    lr: float,
+    eps: ArrayLike,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> NDArray[np.float64]:
+    r"""Run Adam and return the learning rate that each parameter has in the last step.
+
+    .. math::
+        \frac{\alpha}{\sqrt{\hat v_t} + \epsilon} \;\le\; \frac{\alpha}{\epsilon}
+
+    It is what the step multiplies m̂ by.
+
+    Parameters
+    ----------
+    problem : Problem
+        Not changed. Its value and gradient must take parameters with leading axes.
+    steps : int
+        Number of updates t, 1 or more.
+    lr : float
+        Learning rate α, finite, 0 or more.
+    eps : array_like of float, shape (k,)
+        ε, each finite, 0 or more; one run for each.
+    betas : pair of floats (β₁, β₂)
+        Each in [0, 1).
+
+    Returns
+    -------
+    ndarray of float64, shape (k, number of parameters)
+        Units of lr over those of the gradient.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid number of steps: 0 (expected 1 or more)``; ``eps has shape () (expected one
+        axis)``; and as `adamlib.adam_step`.
+
+    Examples
+    --------
+    A gradient of 2 and one of 4 on the first step, with eps = 0 and eps = 4:
+
+    >>> from adamlib.problems import narrow_valley
+    >>> valley = narrow_valley((1.0, 1.0), start=(2.0, 4.0))
+    >>> parameter_rates(valley, 1, lr=8.0, eps=[0.0, 4.0]).round(2)
+    array([[4.  , 2.  ],
+           [1.33, 1.  ]])
+
+    Notes
+    -----
+    Taught in: notebook 05.
+    """
+    if type(steps) is not int or steps < 1:
+        raise ValueError(f"Invalid number of steps: {steps} (expected 1 or more)")
+    eps = np.asarray(eps, dtype=np.float64)
+    if eps.ndim != 1:
+        raise ValueError(f"eps has shape {eps.shape} (expected one axis)")
+    params = _repeated(problem, eps.shape)
+    states = {name: init_state(array) for name, array in params.items()}
+    for _ in range(steps):
+        grads = _named(problem.gradient(_like_start(problem, params)))
+        for name, array in params.items():
+            beside = eps[(..., *[None] * (array.ndim - 1))]
+            params[name], states[name] = adam_step(
+                array, grads[name], states[name], lr=lr, eps=beside, betas=betas
+            )
+    roots = [np.sqrt(state.exp_avg_sq.reshape(len(eps), -1)) for state in states.values()]
+    return lr / (np.hstack(roots) / np.sqrt(bias_correction(betas[1], steps)) + eps[:, None])
+
+
+def _repeated(problem: Problem, grid: tuple[int, ...]) -> dict[str, NDArray]:
+    """The start, with leading axes: one copy for each run."""
+    return {
+        name: np.broadcast_to(array, (*grid, *array.shape)).copy()
+        for name, array in _named(problem.start).items()
+    }
+
+
+def _named(params: Params) -> dict[str, NDArray]:
+    return params if isinstance(params, dict) else {"": params}
+
+
+def _like_start(problem: Problem, params: dict[str, NDArray]) -> Params:
+    return params if isinstance(problem.start, dict) else params[""]
