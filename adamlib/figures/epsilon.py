@@ -23,7 +23,7 @@ ROSE_COLOUR = "#EBC3A6"
 FALLEN = LinearSegmentedColormap.from_list(
     "fallen", ["#F7F4EE", "#CFE1E8", "#7FB8CF", "#2E86B5", "#0B4F86", "#062A4F"]
 )
-GREY = "#555555"
+GREY, SIGN_COLOUR = "#555555", "#8C510A"
 
 
 def plot_sweep(
@@ -164,7 +164,7 @@ def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float])
         panels = new_axes(nrows=2, ncols=len(chosen), figsize=(8.6, 5.4), **options)
     for i, value in enumerate(chosen):
         step, losses = panels[:, i]
-        step.set_title(f"ε = {_power(value)}")
+        step.set_title(f"ε = {_power(value)}", loc="left", fontweight="bold")
         _draw_step_curve(step, np.abs(gradients).ravel(), trace.axes["eps"], value)
         _draw_losses(losses, trace, value)
         if i == 0:
@@ -220,6 +220,7 @@ def _draw_losses(ax: "Axes", trace: Trace, eps: float) -> None:
     ax.plot(steps, chosen, color=COLOURS["Adam"])
     finite = trace.losses[np.isfinite(trace.losses) & (trace.losses > 0)]
     ax.set(yscale="log", xlabel="step t", xlim=(0, steps[-1]))
+    ax.yaxis.set_minor_locator(plt.NullLocator())
     ax.set_ylim(finite.min() / 3, min(finite.max(), 100 * trace.losses.flat[0]) * 3)
 
 
@@ -229,21 +230,22 @@ def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> "Figure":
     Parameters
     ----------
     panels : mapping of str to sequence of Trace
-        Title → runs, each labelled with its method; one in `COLOURS` gives its colour.
+        Title → runs, each labelled with its method, up to a comma; one in `COLOURS` gives its
+        colour.
 
     Returns
     -------
     Figure
-        With one Axes a problem, in each one line a run; the labels stand at the ends of the
-        lines in the last one.
+        With one Axes a problem, in each one line a run, its method at the end.
     """
     axes = new_axes(ncols=len(panels), sharey=True, figsize=(8.2, 3.6), squeeze=False)[0]
     for ax, (title, traces) in zip(axes, panels.items(), strict=True):
         for trace in traces:
-            colour = method_colour(trace.label, "#8C510A")
+            colour = method_colour(trace.label, SIGN_COLOUR)
             ax.plot(trace.losses, color=colour)
-            label_end(ax, len(trace.losses) - 1, trace.losses[-1], trace.label, colour)
-        ax.set_title(title)
+            method = trace.label.split(",")[0]
+            label_end(ax, len(trace.losses) - 1, trace.losses[-1], method, colour)
+        ax.set_title(title, loc="left", fontweight="bold", fontsize=11)
         ax.set(yscale="log", xlabel="step t", xlim=(0, len(trace.losses) - 1))
     axes[0].set_ylabel("loss above its smallest value")
     return axes[0].figure

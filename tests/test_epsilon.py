@@ -1,0 +1,386 @@
+"""What eps does to whole runs, against torch, autograd and numbers worked by hand."""
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: no window, on any machine
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from adamlib import DIALECTS, adam_step, init_state
+from adamlib.experiments import (
+    Trace,
+    best_run,
+    momentum_sweep,
+    parameter_rates,
+    scaled,
+    sweep,
+)
+from adamlib.figures import COLOURS, plot_epsilon, plot_gap, plot_sweep
+from adamlib.problems import bigrams, narrow_valley, random_two_layer_net
+
+RATES, EPSILONS = np.logspace(-4, 3, 22), np.logspace(-9, 4, 40)  # the notebook's
+
+
+def small_net(dtype=np.float64):
+    return random_two_layer_net(n=32, d_in=20, h=16, d_out=2, dtype=dtype)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return sweep(small_net(), 150, lr=RATES, eps=EPSILONS)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+# --- only the ratio counts ------------------------------------------------------------------------
+
+
+def test_scaled_multiplies_value_and_gradient_and_keeps_the_dtype():
+    net = small_net(np.float32)
+    value, grads = net.value_and_gradient(net.start)
+    small, small_grads = scaled(net, 0.25).value_and_gradient(net.start)
+    assert small == 0.25 * value
+    for name, grad in grads.items():
+        assert small_grads[name].dtype == np.float32
+        np.testing.assert_array_equal(small_grads[name], grad / 4)
+    valley = scaled(narrow_valley((1.0, 4.0)), 3.0)
+    np.testing.assert_array_equal(valley.gradient(np.array([2.0, 1.0])), [6.0, 12.0])
+    assert valley.name == "narrow valley, loss × 3"
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, np.inf, np.nan])
+def test_a_factor_must_be_positive(factor):
+    with pytest.raises(ValueError, match=r"Invalid factor: .* \(expected a positive number\)"):
+        scaled(narrow_valley(), factor)
+
+
+def torch_run(factor, eps):
+    """The notebook's net in torch: nothing of ours but the data."""
+    problem = small_net(np.float32)
+    params = {n: torch.from_numpy(a.copy()).requires_grad_() for n, a in problem.start.items()}
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.standard_normal((32, 20)).astype(np.float32))
+    y = torch.from_numpy(rng.standard_normal((32, 2)).astype(np.float32))
+    optimizer = torch.optim.Adam(params.values(), lr=0.01, eps=eps)
+    for _ in range(50):
+        hidden = torch.relu(x @ params["W1"].mT + params["b1"])
+        loss = factor * (hidden @ params["W2"].mT + params["b2"] - y).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return torch.cat([param.detach().flatten() for param in params.values()])
+
+
+def test_a_power_of_two_leaves_the_run_of_torch_too_equal_to_the_bit():
+    plain = torch_run(1.0, 1e-8)
+    assert torch.equal(plain, torch_run(2.0**-20, 2.0**-20 * 1e-8))
+    assert not torch.equal(plain, torch_run(1e-6, 1e-6 * 1e-8))
+    assert not torch.equal(plain, torch_run(2.0**-20, 1e-8))
+
+
+def test_old_weight_decay_must_be_scaled_as_well():
+    """Exercise 1 of the notebook."""
+    c = 2.0**-20
+    plain, right, wrong = (
+        sweep(scaled(small_net(), f), 100, lr=0.01, eps=f * 1e-8, weight_decay=decay).params["W1"]
+        for f, decay in ((1.0, 0.1), (c, c * 0.1), (c, 0.1))
+    )
+    np.testing.assert_array_equal(plain, right)
+    assert np.abs(plain - wrong).max() > 0.1
+
+
+# --- momentum -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9])
+def test_momentum_is_that_of_torch_with_a_corrected_rate(beta):
+    """torch keeps b = β·b + g; the correction is put into its learning rate, step by step."""
+    valley, lr = narrow_valley(), 0.05
+    trace = momentum_sweep(valley, steps=40, lr=lr, beta=beta)
+    param = torch.tensor(valley.start, requires_grad=True)
+    optimizer = torch.optim.SGD([param], lr=lr, momentum=beta)
+    for t in range(40):
+        assert trace.losses[t] == pytest.approx(valley.value(param.detach().numpy()), rel=1e-9)
+        param.grad = torch.from_numpy(valley.gradient(param.detach().numpy()))
+        optimizer.param_groups[0]["lr"] = lr * (1 - beta) / (1 - beta ** (t + 1))
+        optimizer.step()
+    # float64, another order of operations, 40 steps
+    np.testing.assert_allclose(param.detach().numpy(), trace.params, rtol=1e-9)
+
+
+def test_sign_descent_by_hand():
+    valley = narrow_valley((1.0, 1.0), start=(1.0, -0.25))
+    trace = momentum_sweep(valley, steps=2, lr=0.5, beta=0.75, sign=True)
+    # gradients (1, −0.25), then (0.5, 0.25): m = (0.25, −0.0625), then (0.3125, 0.015625)
+    np.testing.assert_array_equal(trace.params, [0.0, -0.25])
+
+
+def test_a_momentum_sweep_is_its_runs_side_by_side():
+    net, lr = small_net(), np.array([1e-4, 1e-3])
+    for sign in (False, True):
+        both = momentum_sweep(net, 10, lr=lr, sign=sign)
+        assert list(both.axes) == ["lr"] and both.losses.shape == (2, 10)
+        for rate in lr:
+            alone = momentum_sweep(net, 10, lr=rate, sign=sign)
+            np.testing.assert_allclose(both.select(lr=rate).losses, alone.losses, rtol=1e-10)
+    assert momentum_sweep(small_net(np.float32), 2, lr=lr).params["W1"].dtype == np.float32
+
+
+def test_adam_with_a_huge_eps_is_momentum():
+    goal = momentum_sweep(small_net(), 100, lr=0.01).params["W1"]
+    distances = [
+        np.abs(sweep(small_net(), 100, lr=0.01 * eps, eps=eps).params["W1"] - goal).max()
+        for eps in (1e6, 1e7, 1e8)
+    ]
+    np.testing.assert_allclose(np.diff(np.log10(distances)), -1, atol=1e-3)
+    assert distances[0] < 1e-5
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(lr=-1.0), "Invalid learning rate: -1"),
+        (dict(lr=[0.1, np.nan]), "Invalid learning rate"),
+        (dict(lr=np.ones((2, 2))), r"lr has shape \(2, 2\) \(expected a number or one axis\)"),
+        (dict(lr=0.1, beta=1.0), "Invalid beta parameter at index 0: 1.0"),
+        (dict(lr=0.1, steps=-1), "Invalid number of steps: -1"),
+    ],
+)
+def test_bad_momentum_sweeps_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        momentum_sweep(narrow_valley(), **{"steps": 2} | options)
+
+
+# --- the best of a sweep, and what each parameter has ---------------------------------------------
+
+
+def test_the_best_run_has_the_smallest_finite_last_loss():
+    losses = np.array([[[9.0, 3.0], [9.0, np.nan]], [[9.0, 2.0], [1.0, np.inf]]])
+    axes = {"lr": np.array([0.1, 1.0]), "eps": np.array([1e-8, 1e-4])}
+    best = best_run(Trace("grid", losses, axes=axes))
+    assert best.losses.tolist() == [9.0, 2.0] and not best.axes
+    assert best.label == "grid, lr = 1, ε = 1e-08"
+
+
+def test_a_best_run_needs_runs():
+    with pytest.raises(ValueError, match=r"the trace has no axes \(expected one of a sweep\)"):
+        best_run(Trace("one", np.ones(3)))
+    with pytest.raises(ValueError, match="no run has a finite last loss"):
+        best_run(Trace("none", np.full((2, 1), np.nan), axes={"lr": np.ones(2)}))
+
+
+def test_parameter_rates_are_those_of_torch():
+    net, eps = small_net(), [1e-8, 1.0]
+    ours = parameter_rates(net, 20, lr=0.01, eps=eps)
+    for row, value in zip(ours, eps, strict=True):
+        params = {n: torch.from_numpy(a.copy()).requires_grad_() for n, a in net.start.items()}
+        optimizer = torch.optim.Adam(params.values(), lr=0.01, eps=value)
+        for _ in range(20):
+            grads = net.gradient({name: param.detach().numpy() for name, param in params.items()})
+            for name, param in params.items():
+                param.grad = torch.from_numpy(grads[name])
+            optimizer.step()
+        v = torch.cat([optimizer.state[param]["exp_avg_sq"].flatten() for param in params.values()])
+        theirs = 0.01 / ((v / (1 - 0.999**20)).sqrt() + value)
+        np.testing.assert_allclose(row, theirs, rtol=1e-8)  # 20 steps in another order
+        assert row.max() <= 0.01 / value
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(steps=0), r"Invalid number of steps: 0 \(expected 1 or more\)"),
+        (dict(eps=1.0), r"eps has shape \(\) \(expected one axis\)"),
+        (dict(eps=[-1.0]), "Invalid epsilon value"),
+    ],
+)
+def test_bad_parameter_rates_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        parameter_rates(narrow_valley(), **dict(steps=1, lr=0.1, eps=[1.0]) | options)
+
+
+# --- bigrams --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("power", [0.0, 1.5])
+def test_bigrams_have_the_gradient_of_autograd(power):
+    model = bigrams(words=7, power=power, seed=1)
+    weights = np.random.default_rng(0).standard_normal((7, 7))
+    value, grads = model.value_and_gradient({"W": weights})
+    tensor = torch.tensor(weights, requires_grad=True)
+    frequency = torch.arange(1, 8, dtype=torch.float64) ** -power
+    frequency = frequency / frequency.sum()
+    true = torch.log_softmax(torch.from_numpy(model.minimum["W"]), dim=1)
+    divergence = (true.exp() * (true - torch.log_softmax(tensor, dim=1))).sum(dim=1)
+    loss = (frequency * divergence).sum()  # the loss above its smallest value
+    loss.backward()
+    assert value == pytest.approx(loss.item(), rel=1e-12)
+    np.testing.assert_allclose(grads["W"], tensor.grad, rtol=1e-10, atol=1e-15)
+
+
+def test_bigrams_are_least_at_their_minimum_and_take_leading_axes():
+    model = bigrams(words=6)
+    assert model.value(model.minimum) == pytest.approx(0, abs=1e-14)
+    np.testing.assert_allclose(model.gradient(model.minimum)["W"], 0, atol=1e-15)
+    stacked = np.stack([model.start["W"], model.minimum["W"]])
+    np.testing.assert_allclose(
+        model.value({"W": stacked}), [model.value(model.start), 0], atol=1e-14
+    )
+    tensors = model.value({"W": torch.from_numpy(stacked)})
+    np.testing.assert_allclose(tensors, model.value({"W": stacked}), atol=1e-14)
+
+
+def test_words_are_as_frequent_as_zipf_says():
+    start = bigrams(words=64, power=1.5).gradient({"W": np.zeros((64, 64))})["W"]
+    # from zero weights each row is its frequency times (1/64 − T), and f₁/f₆₄ = 512
+    assert np.abs(start[0]).sum() > 100 * np.abs(start[-1]).sum()
+    even = bigrams(words=64, power=0.0).gradient({"W": np.zeros((64, 64))})["W"]
+    sums = np.abs(even).sum(axis=1)
+    assert sums.max() < 3 * sums.min()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(words=1), r"Invalid number of words: 1 \(expected 2 or more\)"),
+        (dict(power=-1.0), r"Invalid power: -1.0 \(expected 0 or more\)"),
+        (dict(power=np.inf), "Invalid power: inf"),
+    ],
+)
+def test_bad_bigrams_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        bigrams(**options)
+
+
+# --- what the notebook says -----------------------------------------------------------------------
+
+
+def test_eadam_is_adam_with_eps_inside_the_root():
+    """Against the recursion of the paper, written here once more."""
+    rng, beta2, eps = np.random.default_rng(2), 0.99, 1e-3
+    zero = np.zeros(3)
+    state, m, v = init_state(zero), zero, zero
+    for t, grad in enumerate(rng.standard_normal((300, 3)) * [1.0, 1e-2, 1e-5], start=1):
+        m, v = 0.9 * m + 0.1 * grad, beta2 * v + (1 - beta2) * grad**2 + eps
+        theirs = -(m / (1 - 0.9**t)) / np.sqrt(v / (1 - beta2**t))
+        options = dict(lr=1.0, betas=(0.9, beta2), eps=eps / (1 - beta2), dialect="fastai")
+        ours, state = adam_step(zero, grad, state, **options)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11)
+
+
+def test_values_of_practice():
+    assert torch.optim.Adam([torch.zeros(1, requires_grad=True)]).defaults["eps"] == 1e-8
+    found = {name: DIALECTS[name].eps for name in ("paper", "pytorch", "optax", "keras", "bert")}
+    expected = {"paper": 1e-8, "pytorch": 1e-8, "optax": 1e-8, "keras": 1e-7, "bert": 1e-6}
+    assert found == expected
+
+
+def test_the_corner_of_the_map(runs):
+    """Best lr level for small eps, best lr/eps level for large; none of it near a tie."""
+    last = np.where(np.isfinite(runs.losses[..., -1]), runs.losses[..., -1], np.inf)
+    best = RATES[last.argmin(axis=0)]
+    np.testing.assert_allclose(best[EPSILONS < 2e-2], 10 ** (-5 / 3))
+    np.testing.assert_allclose((best / EPSILONS)[EPSILONS > 8], 10 ** (-5 / 3))
+
+
+def test_points_that_a_smaller_eps_destroys_lie_on_the_diagonal(runs):
+    """Exercise 4 of the notebook: three columns are a factor of ten."""
+    with np.errstate(all="ignore"):
+        fall = runs.losses[..., -1] / runs.losses[..., 0]
+    fall = np.where(np.isfinite(fall), fall, np.inf)
+    broken = np.argwhere((fall[:, 3:] < 1e-3) & (fall[:, :-3] > 1))
+    ratios = RATES[broken[:, 0]] / EPSILONS[broken[:, 1] + 3]
+    assert len(broken) == 8
+    assert EPSILONS[broken[:, 1] + 3].min() > 400
+    assert ratios.min() > 0.009 and ratios.max() < 0.022
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def grid(last):
+    """A sweep whose first losses are 1 and whose last ones are given."""
+    last = np.array(last)
+    axes = {"lr": 10.0 ** np.arange(len(last)), "eps": 10.0 ** np.arange(last.shape[1])}
+    return Trace("grid", np.stack([np.ones_like(last), last], axis=-1), axes=axes)
+
+
+def test_plot_sweep_colours_each_run_by_its_fall():
+    ax = plot_sweep(grid([[1e-3, 1.0, 10.0], [np.nan, np.inf, 1e-9]]))
+    (image,) = ax.images
+    drawn = image.get_array()
+    np.testing.assert_array_equal(drawn.mask, [[False, False, True], [True, True, False]])
+    np.testing.assert_allclose(drawn.compressed(), [-3, 0, -9])
+    assert image.get_extent() == [-0.5, 2.5, -0.5, 1.5]  # eps to the right, lr upwards
+    assert image.origin == "lower" and image.norm.vmin == -6
+
+
+def test_plot_sweep_writes_where_the_eye_can_read():
+    trace = grid([[1e-8, 1.0, 10.0], [1e-8, 1.0, np.nan]])
+    notes = {"dark": (1, 1), "light": (10, 1), "none": (100, 10), "along": (1, 10, 1)}
+    ax = plot_sweep(trace, notes=notes, lines={"here": 10})
+    texts = {text.get_text(): text for text in ax.texts}
+    assert {name: to_hex(text.get_color()) for name, text in texts.items()} == {
+        "dark": "#ffffff",
+        "light": "#222222",
+        "none": "#222222",
+        "along": "#ffffff",
+        "here": "#000000",
+    }
+    assert texts["none"].get_position() == (2, 1)
+    assert texts["dark"].get_rotation() == 0 and texts["along"].get_rotation() != 0
+    assert ax.lines[0].get_xdata() == [1, 1]
+
+
+def test_plot_sweep_needs_both_axes():
+    with pytest.raises(ValueError, match=r"the trace has the axes lr \(expected lr and eps\)"):
+        plot_sweep(sweep(narrow_valley(), 2, lr=[0.1, 0.2]))
+    with pytest.raises(ValueError, match="the trace has the axes none"):
+        plot_sweep(Trace("one", np.ones(3)))
+
+
+EPS_RUNS = sweep(small_net(), 10, lr=0.01, eps=[1e-4, 1.0, 1e4])
+
+
+def test_plot_epsilon_draws_the_step_and_the_run():
+    figure = plot_epsilon(EPS_RUNS, np.array([-2.0, 0.5, 0.0, 1.0]), 1.0)
+    step, losses = figure.axes
+    (curve,) = (line for line in step.lines if to_hex(line.get_color()) == COLOURS["Adam"].lower())
+    x, y = curve.get_data()
+    np.testing.assert_allclose(y, x / (x + 1.0))
+    np.testing.assert_array_equal(losses.lines[0].get_ydata(), EPS_RUNS.select(eps=1.0).losses)
+    grey = [segment[:, 1] for segment in losses.collections[0].get_segments()]
+    np.testing.assert_array_equal(grey, EPS_RUNS.losses)
+    assert step.get_title(loc="left") == "ε = 1"
+
+
+def test_plot_epsilon_has_a_column_for_each():
+    figure = plot_epsilon(EPS_RUNS, np.ones(3), [1e-4, 1e4])
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["ε = 10$^{-4}$", "ε = 10$^{4}$", "", ""]
+
+
+def test_plot_epsilon_says_what_it_needs():
+    with pytest.raises(ValueError, match=r"the trace has the axes lr \(expected eps\)"):
+        plot_epsilon(sweep(narrow_valley(), 2, lr=[0.1, 0.2]), np.ones(2), 1.0)
+    with pytest.raises(ValueError, match="eps = 3 was not run"):
+        plot_epsilon(EPS_RUNS, np.ones(2), 3.0)
+
+
+def test_plot_gap_labels_methods_at_their_ends():
+    traces = [Trace("Adam, lr = 1", np.array([2.0, 1.0])), Trace("sign descent", np.ones(2))]
+    figure = plot_gap({"one": traces, "two": traces[:1]})
+    first, second = figure.axes
+    assert [text.get_text() for text in first.texts] == ["Adam", "sign descent"]
+    assert to_hex(first.lines[0].get_color()) == COLOURS["Adam"].lower()
+    assert first.lines[0].get_ydata().tolist() == [2.0, 1.0]
+    assert first.get_yscale() == "log" and len(second.lines) == 1
+    assert second.get_title(loc="left") == "two"
