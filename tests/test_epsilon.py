@@ -118,9 +118,10 @@ def test_momentum_is_that_of_torch_with_a_corrected_rate(beta):
 
 def test_sign_descent_by_hand():
     valley = narrow_valley((1.0, 1.0), start=(1.0, -0.25))
-    trace = momentum_sweep(valley, steps=2, lr=0.5, beta=0.75, sign=True)
-    # gradients (1, −0.25), then (0.5, 0.25): m = (0.25, −0.0625), then (0.3125, 0.015625)
-    np.testing.assert_array_equal(trace.params, [0.0, -0.25])
+    trace = momentum_sweep(valley, steps=2, lr=0.4, beta=0.75, sign=True)
+    # gradients (1, −0.25), then (0.6, 0.15): the second m is (0.3375, −0.009375), so that the
+    # second parameter goes on although its gradient has turned
+    np.testing.assert_allclose(trace.params, [0.2, 0.55], rtol=1e-15)
 
 
 def test_a_momentum_sweep_is_its_runs_side_by_side():
@@ -236,6 +237,14 @@ def test_bigrams_are_least_at_their_minimum_and_take_leading_axes():
     )
     tensors = model.value({"W": torch.from_numpy(stacked)})
     np.testing.assert_allclose(tensors, model.value({"W": stacked}), atol=1e-14)
+
+
+def test_a_run_that_diverges_leaves_the_others_alone():
+    model = bigrams(words=6)
+    far = 1e5 * np.random.default_rng(0).standard_normal((6, 6))
+    value, grads = model.value_and_gradient({"W": np.stack([model.start["W"], far])})
+    assert value[0] == pytest.approx(model.value(model.start), rel=1e-12)
+    assert np.isfinite(value).all() and np.isfinite(grads["W"]).all()
 
 
 def test_words_are_as_frequent_as_zipf_says():
