@@ -24,6 +24,8 @@ EQUATIONS = {
     "02": "$\\theta_t = \\theta_{t-1} - \\alpha\\,\\hat m_t / (\\sqrt{\\hat v_t} + \\epsilon)$",
     "03": "$0/0$, $\\;m/0$, $\\;1/(1 + \\epsilon/\\lvert g\\rvert)$",
     "04": "`zero_grad`, `backward`, `step`",
+    "05": "$\\epsilon/\\lvert g\\rvert$, "
+    "$\\;\\alpha/(\\sqrt{\\hat v_t} + \\epsilon) \\le \\alpha/\\epsilon$",
     "07": "$\\sqrt{\\hat v} + \\epsilon$, $\\;\\sqrt{\\hat v + \\epsilon}$, "
     "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
 }
