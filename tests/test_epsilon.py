@@ -374,7 +374,7 @@ def test_plot_epsilon_draws_the_step_and_the_run():
 def test_plot_epsilon_has_a_column_for_each():
     figure = plot_epsilon(EPS_RUNS, np.ones(3), [1e-4, 1e4])
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert titles == ["ε = 10$^{-4}$", "ε = 10$^{4}$", "", ""]
+    assert titles == ["ε = 10⁻⁴", "ε = 10⁴", "", ""]
 
 
 def test_plot_epsilon_says_what_it_needs():
