@@ -53,6 +53,15 @@ class FloatFormat:
         """Smallest number above zero, 2^(min_exponent + 1 − precision)."""
         return math.ldexp(1.0, self.min_exponent + 1 - self.precision)
 
+    @property
+    def lost_exponent(self) -> int:
+        """The e for which everything up to 2ᵉ rounds to zero: half the smallest subnormal.
+
+        An exponent, because float64 cannot hold that number of its own: ``min_exponent −
+        precision``. Taught in: notebook 08.
+        """
+        return self.min_exponent - self.precision
+
     def ulp(self, x: float) -> float:
         """Distance from ``|x|`` to the next larger number of the format.
 
@@ -252,6 +261,102 @@ def underflow_gradient(dtype: object, beta2: float, flush_subnormals: bool = Fal
     if smallest == 0.0:
         return math.sqrt(form.smallest_subnormal) / math.sqrt(2 * (1 - beta2))
     return math.sqrt(smallest) / math.sqrt(1 - beta2)
+
+
+def overflow_gradient(dtype: object, beta2: float = 0.0) -> float:
+    """Return the |g| from which on (1 − β₂)·g² rounds to infinity.
+
+    Where g² is formed first, and rounded to the format, β₂ plays no part: leave it at 0. So do
+    NumPy and `adamlib.adam_step`. Where the product is formed in a wider format and rounded
+    once, pass β₂: so do torch's single-tensor path and its foreach path in half precision.
+
+    Parameters
+    ----------
+    dtype : str or dtype
+        See `float_format`.
+    beta2 : float
+        In [0, 1).
+
+    Returns
+    -------
+    float
+        The threshold, in the units of the gradient. A number of the format is above it
+        exactly where its square is infinite; rounded to the format it is a power of two for
+        β₂ = 0.
+
+    Raises
+    ------
+    ValueError
+        ``Invalid beta parameter at index 1: 1.0``.
+
+    Examples
+    --------
+    >>> print(f"{overflow_gradient('float16'):.0f}")
+    256
+    >>> print(f"{overflow_gradient('float16', 0.999):.0f}")
+    8094
+
+    Notes
+    -----
+    Rounding gives infinity from max + ulp(max)/2 on. Source: IEEE 754-2019, §4.3.1 and §7.4.
+    Taught in: notebook 08.
+    """
+    if not 0.0 <= beta2 < 1.0:
+        raise ValueError(f"Invalid beta parameter at index 1: {beta2}")
+    form = float_format(dtype)
+    # (2 − 2⁻ᵖ)·2ᴱ is infinite already: in float64 it cannot be written, its root can.
+    root = math.sqrt((2.0 - math.ldexp(1.0, -form.precision)) * 2.0)
+    return math.ldexp(root, (form.max_exponent - 1) // 2) / math.sqrt(1 - beta2)
+
+
+def average_sticks_at(value: float, beta: float, dtype: object) -> float:
+    """Return where an average of a constant value, begun at zero, stops growing for good.
+
+    Only where the format loses the decay altogether, 1 − β ≤ 2^−(precision + 1), so that β·a
+    rounds back to a. Then each step adds (1 − β)·value, until half a unit in the last place is
+    larger than that. The units double at powers of two, so the average stops at the first
+    power of two 2ᵏ with
+
+        2ᵏ ≥ 2^precision · (1 − β) · value.
+
+    Parameters
+    ----------
+    value : float
+        What is averaged, above 0: for the second moment g².
+    beta : float
+        In [0, 1), so close to 1 that the decay is lost.
+    dtype : str or dtype
+        See `float_format`.
+
+    Returns
+    -------
+    float
+        In the units of ``value``, never more than 2^precision · (1 − β) · 2 of it.
+
+    Raises
+    ------
+    ValueError
+        ``beta 0.9 still decays in bfloat16 (expected 0.998046875 or more)`` or ``Invalid value:
+        -1 (expected a finite number above 0)``.
+
+    Examples
+    --------
+    >>> average_sticks_at(1.0, 0.999, "bfloat16")
+    0.5
+
+    Notes
+    -----
+    Source: IEEE 754-2019, §4.3.1 (round to nearest). Taught in: notebook 08.
+    """
+    form = float_format(dtype)
+    lost_from = 1.0 - math.ldexp(1.0, -form.precision - 1)
+    if not lost_from <= beta < 1.0:
+        raise ValueError(
+            f"beta {beta} still decays in {form.name} (expected {lost_from} or more, below 1)"
+        )
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"Invalid value: {value} (expected a finite number above 0)")
+    return 2.0 ** math.ceil(math.log2(math.ldexp((1 - beta) * value, form.precision)))
 
 
 def ulp_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.uint64]:

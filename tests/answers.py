@@ -60,6 +60,26 @@ def decoupled_in_one(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     return new - lr * weight_decay * theta, m, v, t
 
 
+def doubled_until_it_sticks(beta2, g):
+    v = 2.0**-40
+    while (1 - beta2) * g * g > v / 256:
+        v *= 2
+    return v
+
+
+def counted_in_units(beta2, g):
+    """Additions and decay rounded to 8 bits, one after the other."""
+
+    def rounded(x):
+        fraction, exponent = math.frexp(x)
+        return math.ldexp(round(fraction * 256), exponent - 8)
+
+    v = 0.0
+    for _ in range(20_000):
+        v = rounded(rounded(beta2 * v) + (1 - beta2) * g * g)
+    return v
+
+
 RIGHT = {
     "00-names": [
         {
@@ -97,6 +117,19 @@ RIGHT = {
     "07-reordered": [reordered_by_eps_hat],
     "07-decoupled": [decoupled_in_one],
     "07-half-speed": [lambda eps: math.sqrt(eps) / math.sqrt(3)],
+    "08-regions": [
+        {
+            "float32, g = 1e-3, eps = 1e-8": " Fine",
+            "bfloat16, g = 1e-3, eps = 1e-8": "EPS gone",
+            "float16, g = 1e4, eps = 1e-4": "no step",
+            "float16, g = 1e-3, eps = 1e-4": "too long",
+            "float16, g = 1e-3, eps = 1e-8": "infinite",
+            "float16, g = 0, eps = 1e-8": "nan",
+        }
+    ],
+    "08-stuck": [doubled_until_it_sticks, counted_in_units],
+    "08-eps": [6e-3, 2**-7, np.float32(0.0075)],
+    "08-break": [1.95, np.float64(1.97), math.sqrt(3.8)],
 }
 
 
@@ -110,6 +143,7 @@ def changed(right, **change):
 NAMES = RIGHT["00-names"][0]
 STEPS = RIGHT["03-first-steps"][0]
 COUNTS = RIGHT["03-dead-unit"][0]
+REGIONS = RIGHT["08-regions"][0]
 
 
 def average(values, beta, new=None, divide=None, each=None):
@@ -503,5 +537,45 @@ WRONG = {
         ("three-outside", lambda e: math.sqrt(e) / 3),
         ("upside-down", lambda e: math.sqrt(3 * e)),
         ("four", lambda e: math.sqrt(e) / 2),
+    ],
+    "08-regions": [
+        ("eps-is-zero", changed(REGIONS, **{"float16, g = 0, eps = 1e-8": "no step"})),
+        ("v-is-zero", changed(REGIONS, **{"float16, g = 1e-3, eps = 1e-8": "fine"})),
+        ("m-is-not-zero", changed(REGIONS, **{"float16, g = 1e-3, eps = 1e-8": "NaN"})),
+        ("v-is-zero", changed(REGIONS, **{"float16, g = 1e-3, eps = 1e-4": "fine"})),
+        ("v-overflows", changed(REGIONS, **{"float16, g = 1e4, eps = 1e-4": "fine"})),
+        ("infinity-below", changed(REGIONS, **{"float16, g = 1e4, eps = 1e-4": "infinite"})),
+        ("eight-bits", changed(REGIONS, **{"bfloat16, g = 1e-3, eps = 1e-8": "fine"})),
+        ("eps-is-visible", changed(REGIONS, **{"float32, g = 1e-3, eps = 1e-8": "eps gone"})),
+    ],
+    "08-stuck": [
+        ("not-a-power-of-two", lambda b, g: 2**8 * (g**2 - b * g**2)),
+        ("rounded-down", lambda b, g: 2.0 ** int(np.floor(8 + np.log2((1 - b) * g**2)))),
+        ("whole-unit", lambda b, g: 2.0 ** int(np.ceil(7 + np.log2((1 - b) * g**2)))),
+        ("quarter-unit", lambda b, g: 2.0 ** int(np.ceil(9 + np.log2((1 - b) * g**2)))),
+        ("float16", lambda b, g: 2.0 ** int(np.ceil(11 + np.log2((1 - b) * g**2)))),
+        ("not-squared", lambda b, g: 2.0 ** int(np.ceil(8 + np.log2((1 - b) * g)))),
+        ("half-of-it", lambda b, g: 0.5 * g**2),
+        ("nearest-power", lambda b, g: 2.0 ** int(np.rint(8 + np.log2((1 - b) * g**2)))),
+    ],
+    "08-eps": [
+        ("rounds-to-zero", 1e-8),
+        ("too-small", 1e-7),
+        ("too-small", 1e-4),
+        ("too-small", 5e-3),
+        ("too-large", 0.02),
+        ("too-large", 1.0),
+        ("out-of-range", -1e-2),
+        ("out-of-range", NAN),
+    ],
+    "08-break": [
+        ("half-of-it", 1),
+        ("too-high", 1.25),
+        ("too-high", 1.5),
+        ("too-far", 1.99),
+        ("too-far", 2),
+        ("out-of-range", 3.9),
+        ("out-of-range", 0.01),
+        ("not-finite", NAN),
     ],
 }

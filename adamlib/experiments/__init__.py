@@ -6,6 +6,7 @@
 ``sweeps``         many runs at once, over lr and eps
 ``epsilon``        what eps does to whole runs, and the best of a sweep
 ``first_steps``    what a first step comes to, with and without eps
+``precision``      Adam in 16 bits: its first step, its averages, and how to train
 =================  =================================================================
 """
 
@@ -22,28 +23,50 @@ from .first_steps import (
     rms_step,
     smallest_finite_first_step,
 )
+from .precision import (
+    PRECISION_STEPS,
+    REPAIRS,
+    PrecisionMap,
+    constant_steps,
+    moments_in,
+    precision_map,
+    predict_step,
+    stochastic_round,
+    take_step,
+    train_in,
+)
 from .sweeps import sweep
 from .traces import Stepper, Trace, run
 
 __all__ = [
     "FIRST_STEPS",
+    "PRECISION_STEPS",
+    "REPAIRS",
     "FirstStepMap",
     "NanSpread",
+    "PrecisionMap",
     "Stepper",
     "Trace",
     "best_run",
     "classify_first_step",
+    "constant_steps",
     "first_step",
     "first_step_map",
+    "moments_in",
     "momentum",
     "momentum_sweep",
     "nan_spread",
     "parameter_rates",
+    "precision_map",
+    "predict_step",
     "rms_step",
     "rmsprop",
     "run",
     "scaled",
     "sgd",
     "smallest_finite_first_step",
+    "stochastic_round",
     "sweep",
+    "take_step",
+    "train_in",
 ]

@@ -135,6 +135,30 @@ def classify_first_step(
     with np.errstate(all="ignore"):  # the square may underflow or overflow
         no_v = np.broadcast_to(ema(np.zeros_like(grad), grad * grad, betas[1]) == 0, length.shape)
     is_noise = np.broadcast_to(np.abs(grad) < noise, length.shape)
+    return classify_lengths(length, no_v, is_noise)
+
+
+def classify_lengths(length: NDArray, no_v: NDArray, is_noise: NDArray) -> NDArray[np.str_]:
+    """Name first steps by their length in units of lr, as `classify_first_step` does.
+
+    Parameters
+    ----------
+    length : ndarray of float
+        |θ₀ − θ₁|/α; may be NaN or infinite.
+    no_v, is_noise : ndarray of bool, shape of ``length``
+        Where v is stored as zero, and where the gradient is nothing but rounding noise.
+
+    Returns
+    -------
+    ndarray of str, shape of ``length``
+        Entries of `FIRST_STEPS`.
+
+    Examples
+    --------
+    >>> nowhere = np.zeros(3, dtype=bool)
+    >>> print(*classify_lengths(np.array([np.inf, 1.0, 0.1]), nowhere, nowhere))
+    infinite fine held back
+    """
     cases = {
         "NaN": np.isnan(length),
         "infinite": np.isinf(length),

@@ -6,6 +6,7 @@
 ``paths``        runs in two coordinates
 ``averages``     what a moving average is made of
 ``first_steps``  first steps beside eps
+``precision``    Adam in 16 bits: maps of first steps, averages, steps that grow
 ``epsilon``      whole runs beside eps
 ===============  ===============================================================
 """
@@ -21,23 +22,35 @@ from .first_steps import (
     plot_step_lengths,
 )
 from .paths import plot_paths
+from .precision import (
+    FORMAT_COLOURS,
+    PRECISION_COLOURS,
+    plot_averages_in,
+    plot_growing_steps,
+    plot_precision_maps,
+)
 
 __all__ = [
     "COLOURS",
     "DIALECT_COLOURS",
     "FIRST_STEP_COLOURS",
+    "FORMAT_COLOURS",
     "MINIMUM_ALT",
+    "PRECISION_COLOURS",
     "check_alt",
     "new_axes",
     "plot_average",
+    "plot_averages_in",
     "plot_drift",
     "plot_epsilon",
     "plot_first_step_map",
     "plot_gap",
+    "plot_growing_steps",
     "plot_longest_steps",
     "plot_losses",
     "plot_nan_spread",
     "plot_paths",
+    "plot_precision_maps",
     "plot_step_lengths",
     "plot_sweep",
     "plot_symptoms",

@@ -1,0 +1,423 @@
+"""Adam in 16 bits, against torch's own optimizers, casts and products, and numbers by hand."""
+
+import math
+from functools import partial
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: no window, on any machine
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex, to_rgb
+
+from adamlib.experiments import (
+    PRECISION_STEPS,
+    REPAIRS,
+    PrecisionMap,
+    constant_steps,
+    moments_in,
+    precision_map,
+    predict_step,
+    stochastic_round,
+    take_step,
+    train_in,
+)
+from adamlib.figures import (
+    FIRST_STEP_COLOURS,
+    FORMAT_COLOURS,
+    PRECISION_COLOURS,
+    plot_averages_in,
+    plot_growing_steps,
+    plot_precision_maps,
+)
+from adamlib.floats import FORMATS, average_sticks_at, float_format, overflow_gradient, round_to
+from adamlib.problems import random_two_layer_net
+
+ALL_16_BITS = np.arange(2**16, dtype=np.uint16).view(np.int16)
+SINGLE = partial(torch.optim.Adam, foreach=False)
+
+
+def positive(name):
+    """All positive finite numbers of a 16-bit format, as a tensor."""
+    values = torch.tensor(ALL_16_BITS).view(getattr(torch, name))
+    return values[values.isfinite() & (values > 0)]
+
+
+# --- what a format holds ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32"])
+def test_everything_up_to_the_lost_exponent_rounds_to_zero(name):
+    border = 2.0 ** FORMATS[name].lost_exponent
+    kind = getattr(torch, name)
+    assert torch.tensor(border, dtype=torch.float64).to(kind) == 0
+    assert torch.tensor(1.001 * border, dtype=torch.float64).to(kind) > 0
+
+
+def test_the_lost_exponent_of_float64_is_below_its_smallest_number():
+    assert 2.0 ** (FORMATS["float64"].lost_exponent + 1) == 5e-324
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_a_square_overflows_exactly_from_the_border_on(name):
+    values = positive(name)
+    overflows = (values * values).isinf()
+    assert overflows.any() and not overflows.all()
+    np.testing.assert_array_equal(values.double() >= overflow_gradient(name), overflows)
+
+
+@pytest.mark.parametrize("beta2", [0.9, 0.999])
+def test_torch_s_second_moment_overflows_exactly_from_the_border_on(beta2):
+    values = positive("float16")
+    v = torch.zeros_like(values).addcmul_(values, values, value=1 - beta2)
+    np.testing.assert_array_equal(values.double() >= overflow_gradient("float16", beta2), v.isinf())
+
+
+@pytest.mark.parametrize("name, root", [("float32", 2.0**64), ("float64", 2.0**512)])
+def test_a_square_overflows_in_wide_formats(name, root):
+    largest = np.nextafter(np.dtype(name).type(root), np.dtype(name).type(0))
+    assert float(largest) < overflow_gradient(name) <= root
+    with np.errstate(over="ignore"):
+        assert np.isfinite(largest * largest)
+        assert np.isinf(np.dtype(name).type(root) ** 2)
+
+
+@pytest.mark.parametrize("beta2", [-0.1, 1.0, math.nan])
+def test_an_overflow_border_needs_a_beta(beta2):
+    with pytest.raises(ValueError, match="Invalid beta parameter at index 1"):
+        overflow_gradient("float16", beta2)
+
+
+@pytest.mark.parametrize("beta", [0.9981, 0.999, 0.9999])
+def test_an_average_sticks_where_the_formula_says(beta):
+    for size in np.random.default_rng(0).uniform(0.5, 8, 12):
+        value = float(round_to(size, "bfloat16"))
+        a, before = torch.zeros(1, dtype=torch.bfloat16), -1.0
+        while a.item() != before:
+            before = a.item()
+            a.mul_(beta).add_(value, alpha=1 - beta)
+        assert a.item() == average_sticks_at(value, beta, "bfloat16")
+        assert (a * beta).item() == a.item()  # and what has stuck does not decay
+
+
+def test_an_average_sticks_in_float16_with_a_slower_beta():
+    _, v = moments_in("float16", np.ones(30_000), betas=(0.9, 0.9999))
+    assert v[-1] == average_sticks_at(1.0, 0.9999, "float16") == 0.25
+
+
+@pytest.mark.parametrize(
+    "value, beta, dtype, message",
+    [
+        (1.0, 0.9, "bfloat16", r"beta 0.9 still decays in bfloat16 \(expected 0.998046875"),
+        (1.0, 0.999, "float16", "beta 0.999 still decays in float16"),
+        (1.0, 1.0, "bfloat16", "beta 1.0 still decays"),
+        (0.0, 0.999, "bfloat16", "Invalid value: 0.0"),
+        (math.inf, 0.999, "bfloat16", "Invalid value: inf"),
+    ],
+)
+def test_a_formula_that_does_not_hold_is_refused(value, beta, dtype, message):
+    with pytest.raises(ValueError, match=message):
+        average_sticks_at(value, beta, dtype)
+
+
+# --- first steps ------------------------------------------------------------------------------
+
+BY_HAND = [
+    ("float16", 0.0, 1e-8, "NaN"),
+    ("float16", 1e-5, 1e-8, "infinite"),
+    ("float16", 1e-2, 1e-8, "eps gone"),
+    ("float16", 1e-3, 1e-4, "too long"),
+    ("float16", 1e-3, 1e-2, "held back"),
+    ("float16", 1e-3, 8e-4, "too long"),  # 1.25 lr, and v is lost
+    ("float16", 0.0, 1e-4, "no step"),
+    ("float16", 2e4, 1e-4, "no step"),
+    ("float16", 1e6, 1e-4, "NaN"),  # the gradient itself is infinite
+    ("float16", 1.0, 1e-2, "fine"),
+    ("bfloat16", 1e-3, 1e-8, "eps gone"),
+    ("bfloat16", 1e-7, 1e-8, "fine"),
+    ("bfloat16", 1e-30, 0.0, "infinite"),
+    ("float32", 1e-3, 1e-8, "fine"),
+    ("float32", 1e-30, 1e-38, "too long"),
+    ("float32", 1e21, 1e-8, "no step"),
+    ("float32", 1e19, 1e-8, "eps gone"),
+    ("float64", 1e-9, 1e-8, "held back"),
+    ("float64", 1e-100, 0.0, "eps gone"),
+]
+
+
+@pytest.mark.parametrize("dtype, grad, eps, name", BY_HAND)
+def test_a_step_is_predicted_and_taken(dtype, grad, eps, name):
+    for order in ("torch", "adam_step"):
+        assert predict_step(grad, eps, dtype, order) == name
+        assert take_step(grad, eps, dtype, order).tolist() == [[name]]
+        assert predict_step(-grad, eps, dtype, order) == name
+
+
+def test_the_orders_differ_where_only_the_square_overflows():
+    for call in (predict_step, take_step):
+        assert np.ravel(call(300.0, 1e-8, "float16", "torch")) == "eps gone"
+        assert np.ravel(call(300.0, 1e-8, "float16", "adam_step")) == "no step"
+
+
+@pytest.mark.parametrize("order", ["torch", "adam_step"])
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_inside_the_regions_every_prediction_is_right(dtype, order):
+    data = precision_map(dtype, per_decade=3, order=order, margin=1.5)
+    agree, inside, points = data.agreement()
+    assert agree == inside > 0.95 * points
+    np.testing.assert_array_equal(data.predicted[data.inside], data.measured[data.inside])
+    assert set(data.measured.flat) <= set(PRECISION_STEPS)
+
+
+def test_a_map_is_a_grid_of_torch_s_steps():
+    data = precision_map("float16", (-6, 3), (-9, 0), per_decade=2)
+    for row, eps in list(enumerate(data.eps))[::5]:
+        weight = torch.nn.Parameter(torch.zeros(len(data.grads), dtype=torch.float16))
+        weight.grad = torch.tensor(data.grads).half()
+        SINGLE([weight], lr=1.0, eps=float(np.float16(eps))).step()
+        length = weight.detach().double().abs().numpy()
+        names = data.measured[row]
+        np.testing.assert_array_equal(np.isinf(length), names == "infinite")
+        np.testing.assert_array_equal(np.isnan(length), names == "NaN")
+        np.testing.assert_array_equal(length == 0, names == "no step")
+        fine = np.isin(names, ("fine", "eps gone"))
+        assert ((length[fine] >= 0.5) & (length[fine] <= 1.5)).all()
+
+
+def test_agreement_counts_what_is_inside():
+    names = np.array([["fine", "NaN", "fine"]])
+    other = np.array([["fine", "NaN", "NaN"]])
+    inside = np.array([[True, False, True]])
+    data = PrecisionMap("float16", np.ones(3), np.ones(1), names, other, inside)
+    assert data.agreement() == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: predict_step(1.0, 0.0, "float16", "keras"), "Unknown order: 'keras'"),
+        (lambda: take_step(1.0, 0.0, "float16", "keras"), "Unknown order: 'keras'"),
+        (lambda: predict_step(1.0, 0.0, "int8"), "Unknown floating-point format"),
+        (lambda: precision_map("float16", (2, 1)), r"Invalid decades: \(2, 1\)"),
+        (lambda: precision_map("float16", per_decade=0), "Invalid per_decade: 0"),
+        (lambda: precision_map("float16", margin=0.5), "Invalid margin: 0.5"),
+        (lambda: moments_in("float16", [1.0], betas=(0.9, 1.0)), "Invalid beta parameter"),
+        (lambda: stochastic_round(torch.ones(1), "int8", None), "Unknown floating-point format"),
+    ],
+)
+def test_bad_questions_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- averages and steps -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_the_moments_are_torch_s_to_the_bit(dtype):
+    rows = np.random.default_rng(0).standard_normal((300, 20)) * 10.0 ** np.linspace(-6, 2, 20)
+    m, v = moments_in(dtype, rows, betas=(0.8, 0.99))
+    weight = torch.nn.Parameter(torch.zeros(20, dtype=getattr(torch, dtype)))
+    optimizer = SINGLE([weight], betas=(0.8, 0.99))
+    for t, row in enumerate(rows):
+        weight.grad = torch.tensor(round_to(row, dtype)).to(weight.dtype)
+        optimizer.step()
+        state = optimizer.state[weight]
+        np.testing.assert_array_equal(m[t], state["exp_avg"].double())
+        np.testing.assert_array_equal(v[t], state["exp_avg_sq"].double())
+
+
+def test_what_the_notebook_says_of_bfloat16():
+    m, v = moments_in("bfloat16", np.repeat([1.0, 0.0], 3000))
+    assert v[2999] == v[-1] == 0.5
+    assert m[2999] == 0.984375 and 0 < m[-1] < 1e-39
+    assert moments_in("bfloat16", np.append(100.0, np.ones(5000)))[1][-1] == 10
+
+
+def test_constant_steps_are_steps():
+    lengths = constant_steps(partial(SINGLE, eps=1.0), 3.0, 4, "float64")
+    np.testing.assert_allclose(lengths, 0.75, rtol=1e-12)  # 3/(3 + 1)
+    assert constant_steps(SINGLE, -3.0, 1, "float32")[0] == pytest.approx(-1)
+    assert constant_steps(SINGLE, 1e-3, 2, "float16").tolist() == [math.inf, math.inf]
+
+
+def test_fused_steps_grow_as_the_stale_correction():
+    fused = constant_steps(partial(torch.optim.Adam, fused=True), 1e-3, 500, "float16")
+    expected = [math.sqrt(sum(0.999**k for k in range(t))) for t in range(1, 501)]
+    # m and the step itself are rounded to float16
+    np.testing.assert_allclose(fused, expected, rtol=5e-3)
+
+
+# --- training ---------------------------------------------------------------------------------
+
+NET = random_two_layer_net(n=8, d_in=5, h=6, d_out=2)
+
+
+def by_hand(dtype, steps, lr, keep):
+    """The loop written out: ``keep`` is the dtype of the weights that the optimizer has."""
+    start = {n: torch.tensor(a).to(getattr(torch, dtype)) for n, a in NET.start.items()}
+    weights = {n: torch.nn.Parameter(a.to(keep)) for n, a in start.items()}
+    optimizer, losses = SINGLE(list(weights.values()), lr=lr), []
+    for _ in range(steps + 1):
+        seen = {n: w.detach().to(getattr(torch, dtype)).double() for n, w in weights.items()}
+        loss, grads = NET.value_and_gradient({n: a.numpy() for n, a in seen.items()})
+        losses.append(loss)
+        for name, weight in weights.items():
+            rounded = torch.tensor(round_to(grads[name], dtype)).to(getattr(torch, dtype))
+            weight.grad = rounded.to(keep)
+        optimizer.step()
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_no_repair_is_torch_s_adam_in_the_format(dtype):
+    got = train_in(dtype, NET, lr=1e-2, steps=60).losses
+    expected = by_hand(dtype, 60, 1e-2, getattr(torch, dtype))
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_master_weights_are_torch_s_adam_in_float32(dtype):
+    got = train_in(dtype, NET, "float32 master weights", lr=1e-3, steps=40).losses
+    expected = by_hand(dtype, 40, 1e-3, torch.float32)
+    # the step is rounded once more before it is added, which may tip a 16-bit weight over
+    np.testing.assert_allclose(got, expected, rtol=1e-2)
+    assert got[0] == expected[0]
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_a_repair_moves_weights_or_does_not(repair):
+    """One weight at 1, steps of 1e-3, in bfloat16: below 1 its neighbours are 0.004 apart."""
+    weights = []
+
+    def value_and_gradient(params):
+        weights.append(params["w"].item())
+        return params["w"].item(), {"w": np.ones(1)}
+
+    problem = type(NET)("slope", value_and_gradient, {"w": np.ones(1)})
+    train_in("bfloat16", problem, repair, lr=1e-3, steps=200)
+    assert all(round_to(w, "bfloat16") == w for w in weights)
+    if repair in REPAIRS[:2]:
+        assert set(weights) == {1.0}
+    else:  # 200 · 1e-3, and for a chance of 1 in 4 to move by 0.004 a standard deviation of 0.025
+        assert weights[-1] == pytest.approx(0.8, abs=0.1 if "stochastic" in repair else 0.01)
+
+
+def test_training_is_the_same_each_time_and_leaves_the_problem_alone():
+    before = NET.start_copy()
+    options = dict(lr=1e-2, steps=30)
+    one, two = (train_in("bfloat16", NET, REPAIRS[2], **options).losses for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    other = train_in("bfloat16", NET, REPAIRS[2], seed=1, **options).losses
+    assert not np.array_equal(one, other)
+    for name, array in NET.start.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_float16_is_lost_with_the_default_eps_and_in_silence():
+    losses = train_in("float16", NET, grad_scale=1e-4, lr=1e-2, steps=5).losses
+    assert np.isfinite(losses[0]) and np.isnan(losses[1:]).all()
+    assert len(losses) == 6
+
+
+def test_the_scale_of_the_gradient_is_no_matter_in_bfloat16():
+    runs = [train_in("bfloat16", NET, grad_scale=s, steps=30).losses for s in (1, 2**12)]
+    np.testing.assert_array_equal(*runs)
+    assert not np.array_equal(runs[0], train_in("bfloat16", NET, grad_scale=-1, steps=30).losses)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(repair="prayer"), r"Unknown repair: 'prayer' \(expected one of none"),
+        (dict(steps=-1), "Invalid number of steps: -1"),
+        (dict(eps=-1), "Invalid epsilon value: -1"),
+    ],
+)
+def test_bad_runs_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        train_in("bfloat16", NET, **options)
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_stochastic_rounding_is_right_on_average(name):
+    form = float_format(name)
+    for x in (1.0, -1.5, 3.14159, -0.7, 1.5 * form.smallest_subnormal, form.smallest_normal):
+        unit = form.ulp(x)
+        many = torch.full((20_000,), x + 0.3 * unit)
+        rounded = stochastic_round(many, name, np.random.default_rng(0)).double().numpy()
+        assert set(np.unique(rounded)) <= set(round_to(rounded, name))
+        assert np.ptp(rounded) == unit
+        assert abs(rounded.mean() - float(many[0])) < 0.02 * unit
+
+
+def test_stochastic_rounding_leaves_what_the_format_holds():
+    held = torch.tensor(round_to(np.random.default_rng(0).standard_normal(1000), "bfloat16"))
+    rounded = stochastic_round(held.float(), "bfloat16", np.random.default_rng(1))
+    assert torch.equal(rounded.double(), held) and rounded.dtype == torch.bfloat16
+    zero = stochastic_round(torch.zeros(3), "float16", np.random.default_rng(1))
+    assert torch.equal(zero, torch.zeros(3).half())
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_the_maps_show_what_was_measured():
+    maps = [precision_map(name, per_decade=2) for name in ("float16", "float32", "float64")]
+    figure = plot_precision_maps(maps)
+    for ax, data in zip(figure.axes, maps, strict=False):
+        (image,) = ax.images
+        assert image.origin == "lower"
+        expected = [[to_rgb(PRECISION_COLOURS[name]) for name in row] for row in data.measured]
+        np.testing.assert_array_equal(image.get_array(), expected)
+        left, right, low, high = image.get_extent()
+        assert (left, right, low, high) == pytest.approx((-48, 24, -48, 4))
+        assert ax.get_title(loc="left") == data.dtype
+        for text in ax.texts:  # each name stands in its own region
+            x, y = text.get_position()
+            row, column = (
+                np.abs(np.log10(a) - p).argmin() for a, p in ((data.eps, y), (data.grads, x))
+            )
+            written = text.get_text().replace("±∞", "infinite").replace(" by ε", "")
+            assert written.replace("fine, ε gone", "eps gone") == data.measured[row, column]
+    assert {t.get_text() for t in figure.axes[2].texts} == {
+        "held back by ε",
+        "fine",
+        "fine, ε gone",
+    }
+
+
+def test_the_maps_have_the_colours_of_notebook_03():
+    assert set(PRECISION_COLOURS) == set(PRECISION_STEPS)
+    assert len(set(PRECISION_COLOURS.values())) == len(PRECISION_STEPS)
+    for name in FIRST_STEP_COLOURS.keys() & PRECISION_COLOURS.keys():
+        assert PRECISION_COLOURS[name] == FIRST_STEP_COLOURS[name]
+
+
+def test_averages_are_drawn_whole_and_labelled_at_the_switch():
+    averages = {"float64": np.array([0.5, 1.0, 0.5]), "bfloat16": np.array([0.25, 0.5, 0.5])}
+    ax = plot_averages_in(averages, switch=2)
+    for line, (name, values) in zip(ax.lines, averages.items(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.c_[[1, 2, 3], values])
+        label = next(t for t in ax.texts if t.get_text().startswith(f"{name}:"))
+        assert label.get_text() == f"{name}: {values[1]:.2f}" and label.xy == (2, values[1])
+        assert to_hex(label.get_color()) == to_hex(FORMAT_COLOURS[name])
+
+
+def test_growing_steps_are_drawn_and_infinite_ones_named():
+    measured = {"lost": np.array([math.inf]), "fused": np.array([1.0, 1.4]), "one": np.ones(2)}
+    ax = plot_growing_steps(measured, predicted=np.array([1.0, 1.5]))
+    drawn = [line.get_ydata().tolist() for line in ax.lines]
+    assert drawn == [[1.0, 1.4], [1.0, 1.0], [1.0, 1.5]]
+    texts = [text.get_text() for text in ax.texts]
+    assert "lost: infinite" in texts and "fused" in texts
+    assert ax.get_xscale() == ax.get_yscale() == "log"
