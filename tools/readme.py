@@ -28,6 +28,7 @@ EQUATIONS = {
     "$\\;\\alpha/(\\sqrt{\\hat v_t} + \\epsilon) \\le \\alpha/\\epsilon$",
     "07": "$\\sqrt{\\hat v} + \\epsilon$, $\\;\\sqrt{\\hat v + \\epsilon}$, "
     "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
+    "08": "in 16 bits: $v \\to 0$, $\\;0.999\\,v \\to v$, $\\;\\theta - \\alpha \\to \\theta$",
 }
 
 
