@@ -82,7 +82,9 @@ class Slider:
             raise ValueError(f"start is {start} (expected one of values)")
         check_alt(alt)
         self._draw, self._alt = draw, alt
-        self._first, self._size = png(draw(start))
+        first = _figure(draw(start))
+        self._first, self._size = png(first)
+        self._places = [ax.get_position() for ax in getattr(first, "axes", ())]
         self._slider = ipywidgets.SelectionSlider(
             options=[(f"{value:.3g}", value) for value in values],
             value=start,
@@ -112,7 +114,13 @@ class Slider:
         return self._image.value
 
     def _redraw(self) -> None:
-        self._image.value = png(self._draw(self.value))[0]
+        """Draw anew, with all axes where the first figure has them: steadier, and half the work."""
+        figure = _figure(self._draw(self.value))
+        if len(getattr(figure, "axes", ())) == len(self._places):
+            figure.set_layout_engine("none")
+            for ax, place in zip(figure.axes, self._places, strict=True):
+                ax.set_position(place)
+        self._image.value = png(figure)[0]
 
     def __repr__(self) -> str:
         return f"Slider: {self._alt}"
@@ -122,3 +130,7 @@ class Slider:
         widget = self._box._repr_mimebundle_(**kwargs)[WIDGET]
         data = {"text/plain": repr(self), "image/png": b64encode(self._first).decode("ascii")}
         return data | {WIDGET: widget}, {"image/png": {"alt": self._alt, **self._size}}
+
+
+def _figure(drawn: Any) -> Any:
+    return getattr(drawn, "figure", drawn)

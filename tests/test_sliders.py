@@ -42,6 +42,19 @@ def test_a_move_draws_the_figure_anew(slider):
     assert plt.get_fignums() == []
 
 
+def test_the_axes_stay_where_they_are():
+    axes = []
+
+    def wide(value):
+        axes.append(new_axes(figsize=(4, 3)))
+        axes[-1].plot([0, 1], [0, value])  # the longer its tick labels, the narrower the axes
+        return axes[-1]
+
+    Slider("height", [1, 1e-7], wide, alt=ALT).value = 1e-7
+    first, second = axes
+    assert first.get_position().bounds == second.get_position().bounds
+
+
 def test_the_first_value_is_the_start_unless_given():
     assert Slider("height", [3, 4], point, alt=ALT).value == 3.0
 
