@@ -41,6 +41,23 @@ def resume_in_the_other_order(saved, model, optimizer):
     return [model, optimizer]
 
 
+def way_by_repeating(large, eps):
+    """Take steps until they repeat themselves."""
+    beta, v, way = 1 / (1 + large * large), 0.0, []
+    for t in range(300):
+        gradient = -1.0 if t % 3 else large
+        v += (1 - beta) * (gradient * gradient - v)
+        way.append(-gradient / (math.sqrt(v) + eps))
+    return math.fsum(way[-3:])
+
+
+def way_by_system(large, eps):
+    b = 1 / (1 + large**2)
+    rows = np.array([[1, 0, -b], [-b, 1, 0], [0, -b, 1]])
+    v = np.linalg.solve(rows, (1 - b) * np.array([large**2, 1, 1]))
+    return np.sum(np.array([-large, 1, 1]) / (np.sqrt(v) + eps))
+
+
 def inside_lerped(theta, g, m, v, t, lr, beta1, beta2, eps):
     m, v = m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v)
     root = np.sqrt(eps + v / (1 - beta2 ** (t + 1)))
@@ -113,6 +130,15 @@ RIGHT = {
     "05-as-sgd": [lambda lr, eps, b: (lr - lr * b) / eps],
     "05-eadam": [lambda eps, b: math.sqrt(eps) / math.sqrt(1 - b)],
     "05-break": [(50, 4000), np.array([1e3, 5e4]), [30.0, 3e3]],
+    "06-orders": [
+        {"paper": 2, "optax": 4.0, "torch": 8 / math.sqrt(7), "Adam": np.sqrt(48 / 7)},
+    ],
+    "06-drift": [way_by_repeating, way_by_system],
+    "06-break": [
+        np.append(-np.ones(1000), 1001.0),
+        [5000.0] + [-2.0] * 2400,
+        np.r_[3e-3, -1e-6 * np.ones(2900)],
+    ],
     "07-inside": [inside_lerped],
     "07-reordered": [reordered_by_eps_hat],
     "07-decoupled": [decoupled_in_one],
@@ -144,6 +170,7 @@ NAMES = RIGHT["00-names"][0]
 STEPS = RIGHT["03-first-steps"][0]
 COUNTS = RIGHT["03-dead-unit"][0]
 REGIONS = RIGHT["08-regions"][0]
+ROOTS = RIGHT["06-orders"][0]
 
 
 def average(values, beta, new=None, divide=None, each=None):
@@ -270,6 +297,39 @@ def with_decay(kind):
         return new, *rest
 
     return decayed
+
+
+def way(kind, periods=2000, largest=False):
+    """The way of the last period, with one mistake, chosen by its name."""
+
+    def wrong(large, eps):
+        b = 1 / (1 + large**2)
+        gradients = [large, -1.0, -1.0]
+        v, before, values, moves = 0.0, [], [], []
+        for _ in range(periods):
+            before, values, moves = [], [], []
+            for gradient in gradients:
+                before.append(v)
+                share = b if kind == "average-weights-swapped" else 1 - b
+                v = (1 - share) * v + share * gradient**2
+                values.append(v)
+        used = before if kind == "v-of-the-step-before" else values
+        if largest:
+            used = [max(values)] * 3
+        if kind == "v-is-the-square":
+            used = [gradient**2 for gradient in gradients]
+        for gradient, value in zip(gradients, used, strict=True):
+            root = value if kind == "no-square-root" else math.sqrt(value)
+            root = math.sqrt(value + eps) if kind == "eps-inside-root" else root + eps
+            root = root - eps if kind == "no-eps" else root
+            moves.append((gradient if kind == "wrong-sign" else -gradient) / root)
+        return sum(moves[:2]) if kind == "one-small-gradient" else sum(moves)
+
+    return wrong
+
+
+def ways(*kinds):
+    return [(kind, way(kind)) for kind in kinds]
 
 
 def loop(*calls, late=False, returns=True):
@@ -511,6 +571,38 @@ WRONG = {
         ("does-not-train", (1e3, 1e3)),
         ("survives", (0.1, 10)),
         ("survives", (0.02, 1.0)),
+    ],
+    "06-orders": [
+        ("no-bias-correction", changed(ROOTS, Adam=math.sqrt(3))),
+        ("no-square-root", changed(ROOTS, Adam=6.857)),
+        ("keeps-the-maximum", changed(ROOTS, Adam=3.02)),
+        ("step-frozen-at-1", changed(ROOTS, Adam=3.464)),
+        ("orders-swapped", changed(ROOTS, torch=4, optax=3.0237)),
+        ("orders-swapped", changed(ROOTS, optax=3.0237)),
+        ("no-bias-correction", changed(ROOTS, torch=2)),
+        ("maximum-forgotten", changed(ROOTS, optax=2.619)),
+        ("maximum-forgotten", changed(ROOTS, paper=1.732)),
+        ("corrected", changed(ROOTS, paper=3.0237)),
+        ("no-square-root", changed(ROOTS, paper=4)),
+    ],
+    "06-drift": [
+        *ways("wrong-sign", "v-of-the-step-before", "eps-inside-root", "no-square-root", "no-eps"),
+        *ways("average-weights-swapped", "v-is-the-square", "one-small-gradient"),
+        ("not-settled", way("", periods=1)),
+        ("keeps-the-maximum", way("", largest=True)),
+        ("four-only", lambda large, eps: way_by_repeating(4, eps)),
+    ],
+    "06-break": [
+        ("sum-not-positive", [10.0] + [-1.0] * 100),
+        ("sum-not-positive", [4.0, -2.0, -2.0]),
+        ("constant", [1.0] * 100),
+        ("constant", [3]),
+        ("not-finite", [INF, -1.0]),
+        ("nothing-rare", [4.0, -1.0, -1.0]),
+        ("nothing-rare", np.tile([2.0, -1.0], 600)),
+        ("too-short", [40.0] + [-1.0] * 30),
+        ("outweighs", [2000.0] + [-1.0] * 1000),
+        ("outweighs", [1010.0] + [-10.0] * 200 + [10.0] * 200),
     ],
     "07-inside": [
         ("paper", lerped_step),

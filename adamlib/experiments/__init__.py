@@ -1,16 +1,26 @@
 """Run optimizers on problems and keep what happened; no plotting here.
 
-=================  =================================================================
-``traces``         `run` an optimizer on a problem: a `Trace`
-``baselines``      what Adam is compared with: `sgd`, `momentum`, `rmsprop`
-``sweeps``         many runs at once, over lr and eps
-``epsilon``        what eps does to whole runs, and the best of a sweep
-``first_steps``    what a first step comes to, with and without eps
-``precision``      Adam in 16 bits: its first step, its averages, and how to train
-=================  =================================================================
+===================  ===============================================================
+``traces``           `run` an optimizer on a problem: a `Trace`
+``baselines``        what Adam is compared with: `sgd`, `momentum`, `rmsprop`
+``sweeps``           many runs at once, over lr and eps
+``epsilon``          what eps does to whole runs, and the best of a sweep
+``first_steps``      what a first step comes to, with and without eps
+``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk`
+``precision``        Adam in 16 bits: its first step, its averages, and how to train
+===================  ===============================================================
 """
 
 from .baselines import momentum, rmsprop, sgd
+from .counterexamples import (
+    Walk,
+    denominators,
+    drift,
+    eps_threshold,
+    periodic_average,
+    rare_gradient,
+    walk,
+)
 from .epsilon import best_run, momentum_sweep, parameter_rates, scaled
 from .first_steps import (
     FIRST_STEPS,
@@ -47,9 +57,13 @@ __all__ = [
     "PrecisionMap",
     "Stepper",
     "Trace",
+    "Walk",
     "best_run",
     "classify_first_step",
     "constant_steps",
+    "denominators",
+    "drift",
+    "eps_threshold",
     "first_step",
     "first_step_map",
     "moments_in",
@@ -57,8 +71,10 @@ __all__ = [
     "momentum_sweep",
     "nan_spread",
     "parameter_rates",
+    "periodic_average",
     "precision_map",
     "predict_step",
+    "rare_gradient",
     "rms_step",
     "rmsprop",
     "run",
@@ -69,4 +85,5 @@ __all__ = [
     "sweep",
     "take_step",
     "train_in",
+    "walk",
 ]

@@ -1,18 +1,20 @@
 """Draw traces: plot_*(data, ax) → ax, and show(figure, alt). No mathematics here.
 
-===============  ===============================================================
-``base``         the look of the course: colours, axes, labels, and `show`
-``curves``       runs and steps against time
-``paths``        runs in two coordinates
-``averages``     what a moving average is made of
-``first_steps``  first steps beside eps
-``precision``    Adam in 16 bits: maps of first steps, averages, steps that grow
-``epsilon``      whole runs beside eps
-===============  ===============================================================
+===================  ===========================================================
+``base``             the look of the course: colours, axes, labels, and `show`
+``curves``           runs and steps against time
+``paths``            runs in two coordinates
+``averages``         what a moving average is made of
+``first_steps``      first steps beside eps
+``epsilon``          whole runs beside eps
+``counterexamples``  walks on [−1, 1], denominators, the eps that turns Adam round
+``precision``        Adam in 16 bits: maps of first steps, averages, steps that grow
+===================  ===========================================================
 """
 
 from .averages import plot_average, plot_uncorrected_step
 from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, check_alt, new_axes, png, show
+from .counterexamples import plot_denominators, plot_eps_threshold, plot_walks
 from .curves import plot_drift, plot_longest_steps, plot_losses, plot_symptoms
 from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import (
@@ -41,7 +43,9 @@ __all__ = [
     "new_axes",
     "plot_average",
     "plot_averages_in",
+    "plot_denominators",
     "plot_drift",
+    "plot_eps_threshold",
     "plot_epsilon",
     "plot_first_step_map",
     "plot_gap",
@@ -55,6 +59,7 @@ __all__ = [
     "plot_sweep",
     "plot_symptoms",
     "plot_uncorrected_step",
+    "plot_walks",
     "png",
     "show",
 ]

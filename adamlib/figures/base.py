@@ -127,7 +127,7 @@ def label_end(ax: "Axes", x: float, y: float, text: str, colour: object) -> None
 
 
 def label_beside(
-    ax: "Axes", text: str, x: float, y: float, points: tuple[int, int], colour: str, **style: str
+    ax: "Axes", text: str, x: float, y: float, points: tuple[int, int], colour: str, **style: object
 ) -> None:
     """Write a text so many points to the right of and above a place."""
     ax.annotate(text, (x, y), xytext=points, textcoords="offset points", color=colour, **style)

@@ -111,11 +111,11 @@ def plot_drift(
     ax.annotate("one step's length", (1, 1), **below)
     ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t")
     ax.set_ylabel("distance from the paper's path / lr")
-    _label_ends(ax, last, ends)
+    label_ends(ax, last, ends)
     return ax
 
 
-def _label_ends(ax: "Axes", x: float, ends: Mapping[str, tuple[float, str]]) -> None:
+def label_ends(ax: "Axes", x: float, ends: Mapping[str, tuple[float, str]]) -> None:
     """Write labels to the right of their lines, pushed apart where they would overlap."""
     low, high = np.log(ax.get_ylim())
     height = ax.get_position().height * ax.figure.get_figheight() * 72

@@ -1,0 +1,149 @@
+"""Walks on [−1, 1], denominators, and the eps that turns Adam round."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..experiments import Walk
+from .base import COLOURS, label_beside, method_colour, new_axes
+from .curves import label_ends
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GREY, DARK = "#767676", "#555555"
+DRAWN = 1500  # periods, evenly spaced on the logarithmic axis
+LINES = ("-", "--", ":")
+
+
+def plot_walks(
+    walks: Mapping[str, Walk],
+    predicted: tuple[NDArray, NDArray] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw walks on [−1, 1] against time, each as the band that it covers within a period.
+
+    Parameters
+    ----------
+    walks : mapping of str to Walk
+        What to write beside the end of each; a walk has the colour of the method that its
+        label begins with.
+    predicted : pair of ndarray, optional
+        Steps and positions of a dashed line.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One band (a collection) and one line (the middle of the band) a walk, in their order;
+        then the lines at the two ends of the interval, then the predicted one.
+    """
+    ax = new_axes(figsize=(7.6, 4.4)) if ax is None else ax
+    for label, walk in walks.items():
+        colour = method_colour(label, GREY)
+        last = len(walk.steps) - 1
+        some = np.unique(np.geomspace(1, last + 1, DRAWN).round().astype(int)) - 1
+        steps, low, high = walk.steps[some], walk.low[some], walk.high[some]
+        ax.fill_between(steps, low, high, color=colour, alpha=0.3, linewidth=0)
+        ax.plot(steps, (low + high) / 2, color=colour)
+        middle = (low[-1] + high[-1]) / 2
+        away = -14 if middle > 0 else 6  # from the end of the interval
+        label_beside(ax, label, steps[-1], middle, (5, away), colour, annotation_clip=False)
+    first = min(walk.steps[0] for walk in walks.values())
+    for place, text in ((1, "the worst point"), (-1, "the best point")):
+        ax.axhline(place, color=GREY, linewidth=1, linestyle=":", zorder=1)
+        label_beside(ax, text, first, place, (4, 5 if place > 0 else -13), DARK, fontsize=9)
+    if predicted is not None:
+        ax.plot(*predicted, color="#222222", linewidth=1.3, linestyle="--")
+        middle = len(predicted[0]) // 2
+        label_beside(ax, "predicted", *(p[middle] for p in predicted), (8, 4), "#222222")
+    ax.set(xscale="log", ylim=(-1.16, 1.16), yticks=[-1, -0.5, 0, 0.5, 1])
+    ax.set(xlabel="step t", ylabel="position x", xlim=(first, None))
+    return ax
+
+
+def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) -> "Axes":
+    """Draw what a gradient is divided by, step by step, on logarithmic scales.
+
+    Parameters
+    ----------
+    roots : mapping of str to ndarray of float, shape (steps,)
+        What to write beside each line, which has the colour of the method that its label
+        begins with; lines of one method differ in their dashes. The denominators at steps
+        1, 2, ….
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One line for each, in their order.
+    """
+    ax = new_axes(figsize=(7.6, 4.2)) if ax is None else ax
+    drawn: dict[object, int] = {}
+    ends = {}
+    for label, values in roots.items():
+        colour = method_colour(label, GREY)
+        style = LINES[drawn.get(colour, 0)]
+        drawn[colour] = drawn.get(colour, 0) + 1
+        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style)
+        ends[label] = (values[-1], colour)
+    last = max(len(values) for values in roots.values())
+    ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t", ylabel="denominator")
+    label_ends(ax, last, ends)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:.0f}")
+    return ax
+
+
+def plot_eps_threshold(
+    eps: NDArray,
+    drifts: NDArray,
+    ends: NDArray,
+    derived: tuple[NDArray, NDArray],
+    threshold: float,
+) -> "Figure":
+    """Draw how far Adam goes in a period, and where it ends, against eps.
+
+    Parameters
+    ----------
+    eps, drifts, ends : ndarray of float, shape (n,)
+        What was run: ε, the way of one settled period in units of lr, the last position.
+    derived : pair of ndarray of float
+        ε and the drift that follows from the equations.
+    threshold : float
+        The ε at which the derived drift is zero.
+
+    Returns
+    -------
+    Figure
+        Two axes above each other: drift (the derived line, a zero line, the points of the
+        runs) and last position (the points). Red where Adam climbs, blue where it descends.
+    """
+    wrong, right = COLOURS["without correction"], COLOURS["Adam"]
+    size = dict(figsize=(7.2, 5.6), height_ratios=(3, 2))
+    top, bottom = new_axes(nrows=2, sharex=True, **size)
+    colours = np.where(drifts > 0, wrong, right)
+    for sign, colour in ((1, wrong), (-1, right)):
+        part = np.where(sign * derived[1] >= 0, derived[1], np.nan)
+        top.plot(derived[0], part, color=colour)
+    top.axhline(0, color=GREY, linewidth=1)
+    top.scatter(eps, drifts, c=colours, s=22, zorder=3)
+    bottom.scatter(eps, ends, c=colours, s=22, zorder=3)
+    for ax in (top, bottom):
+        ax.axvline(threshold, color="#222222", linewidth=1.2, linestyle="--", zorder=1)
+    label_beside(top, f"ε* = {threshold:.4f}", threshold, drifts.max(), (7, -4), "#222222")
+    label_beside(top, "Adam climbs", eps[0], drifts[0] / 2, (0, 0), wrong, weight="bold")
+    low = int(drifts.argmin())
+    label_beside(top, "Adam descends", eps[low], drifts[low], (-30, -22), right, weight="bold")
+    label_beside(bottom, "too slow\nto arrive", eps[-1], ends[-1], (4, -42), right, ha="right")
+    top.set(xscale="log", ylabel="drift in one period / lr", ylim=(drifts.min() - 0.22, None))
+    bottom.set(xlabel="ε, in the units of the gradient", ylabel="last position x")
+    bottom.set(ylim=(-1.2, 1.2))
+    bottom.set_yticks([-1, 0, 1], ["best  −1", "0", "worst  1"])
+    bottom.xaxis.set_major_formatter("{x:g}")
+    return top.figure
