@@ -26,6 +26,7 @@ EQUATIONS = {
     "04": "`zero_grad`, `backward`, `step`",
     "05": "$\\epsilon/\\lvert g\\rvert$, "
     "$\\;\\alpha/(\\sqrt{\\hat v_t} + \\epsilon) \\le \\alpha/\\epsilon$",
+    "06": "$\\max_{s \\le t} v_s$, $\\;-\\sum_k m_k/(\\sqrt{v_k} + \\epsilon)$",
     "07": "$\\sqrt{\\hat v} + \\epsilon$, $\\;\\sqrt{\\hat v + \\epsilon}$, "
     "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
     "08": "in 16 bits: $v \\to 0$, $\\;0.999\\,v \\to v$, $\\;\\theta - \\alpha \\to \\theta$",
