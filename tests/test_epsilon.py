@@ -300,6 +300,38 @@ def test_the_corner_of_the_map(runs):
     np.testing.assert_allclose((best / EPSILONS)[EPSILONS > 8], 10 ** (-5 / 3))
 
 
+def smallest(trace):
+    return best_run(trace).losses[-1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_grid_across_the_corner_beats_momentum_and_one_before_it(seed):
+    """Choi et al. in small: 64 runs each, learning rates from 1e-4 to 1."""
+    net = random_two_layer_net(seed, n=32, d_in=20, h=16, d_out=2)
+    rates = np.logspace(-4, 0, 8)
+    across = smallest(sweep(net, 100, lr=rates, eps=np.logspace(-2, 4, 8)))
+    before = smallest(sweep(net, 100, lr=rates, eps=np.logspace(-10, -3, 8)))
+    momentum = smallest(momentum_sweep(net, 100, lr=np.logspace(-4, 0, 64)))
+    assert across < min(0.96 * before, 0.9 * momentum)  # the closest: seed 2 and seed 3
+
+
+def test_a_long_run_leaves_its_minimum_unless_eps_caps_the_rates():
+    """The rates grow as v forgets; with a tenth of α they stay below the edge of the map."""
+    runs = sweep(small_net(), 6000, lr=[0.001, 0.01], eps=[1e-8, 1.0])
+    fall = runs.losses / runs.losses[..., :1]
+    assert fall[1, :, 1000:1500].max() < 1e-20
+    late = fall[..., 4500:].max(axis=-1)
+    assert late[1, 0] > 1e-5 and late[1, 1] < 1e-25 and late[0, 0] < 1e-25
+
+
+def test_the_root_of_v_remembers_gradients_that_have_gone():
+    net = small_net()
+    end = sweep(net, 150, lr=0.01).params
+    now = np.concatenate([np.abs(grad).ravel() for grad in net.gradient(end).values()])
+    root = 0.01 / parameter_rates(net, 150, lr=0.01, eps=[0.0])
+    assert np.median(now) < 1e-3 and 0.3 < np.median(root) < 0.5
+
+
 def test_points_that_a_smaller_eps_destroys_lie_on_the_diagonal(runs):
     """Exercise 4 of the notebook: three columns are a factor of ten."""
     with np.errstate(all="ignore"):
@@ -375,6 +407,8 @@ def test_plot_epsilon_has_a_column_for_each():
     figure = plot_epsilon(EPS_RUNS, np.ones(3), [1e-4, 1e4])
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles == ["ε = 10⁻⁴", "ε = 10⁴", "", ""]
+    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes[2:]]
+    assert texts == [["other ε"], []]
 
 
 def test_plot_epsilon_says_what_it_needs():

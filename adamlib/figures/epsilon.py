@@ -24,6 +24,7 @@ FALLEN = LinearSegmentedColormap.from_list(
     "fallen", ["#F7F4EE", "#CFE1E8", "#7FB8CF", "#2E86B5", "#0B4F86", "#062A4F"]
 )
 GREY, SIGN_COLOUR = "#555555", "#8C510A"
+NOTE = dict(color="#767676", ha="right", fontsize=9.5)
 
 
 def plot_sweep(
@@ -169,6 +170,7 @@ def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float])
         _draw_losses(losses, trace, value)
         if i == 0:
             step.set_ylabel("length of the step / α")
+            losses.text(0.97, 0.62, "other ε", transform=losses.transAxes, **NOTE)
             losses.set_ylabel("loss before the step")
     return panels[0, 0].figure
 
@@ -197,7 +199,7 @@ def _draw_step_curve(ax: "Axes", sizes: NDArray, every: NDArray, eps: float) -> 
         linewidth=0,
     )
     foot = np.quantile(sizes[sizes > 0], 0.02) / 2
-    ax.text(foot, 0.09, "gradients", color="#767676", ha="right", fontsize=9.5)
+    ax.text(foot, 0.09, "gradients", **NOTE)
     ax.axvline(eps, color=GREY, linestyle=":", linewidth=1.2)
     left = eps < 1e-2 * high
     ax.annotate(
