@@ -30,11 +30,12 @@ from adamlib.figures import (
     FORMAT_COLOURS,
     PRECISION_COLOURS,
     plot_averages_in,
-    plot_growing_steps,
     plot_precision_maps,
+    plot_repairs,
 )
 from adamlib.floats import FORMATS, average_sticks_at, float_format, overflow_gradient, round_to
-from adamlib.problems import random_two_layer_net
+from adamlib.problems import Problem, random_two_layer_net
+from adamlib.pytorch import Adam
 
 ALL_16_BITS = np.arange(2**16, dtype=np.uint16).view(np.int16)
 SINGLE = partial(torch.optim.Adam, foreach=False)
@@ -237,6 +238,64 @@ def test_what_the_notebook_says_of_bfloat16():
     assert moments_in("bfloat16", np.append(100.0, np.ones(5000)))[1][-1] == 10
 
 
+def every_bfloat16_from_1_to_4():
+    return np.concatenate([1 + np.arange(128) / 128, 2 + np.arange(128) / 64])
+
+
+@pytest.mark.parametrize(
+    "beta2, low, high", [(0.95, 0.88, 1.01), (0.99, 0.6, 1.01), (0.999, 0.256, 0.512)]
+)
+def test_the_share_at_which_v_ends_lies_in_bounds(beta2, low, high):
+    grads = every_bfloat16_from_1_to_4()
+    m, v = moments_in("bfloat16", np.tile(grads, (4000, 1)), betas=(0.9, beta2))
+    assert (v[-1] / grads**2 > low).all() and (v[-1] / grads**2 < high).all()
+    assert (m[-1] / grads > 0.96).all() and (m[-1] <= grads).all()
+
+
+def test_fused_sticks_earlier_in_bfloat16_and_forgets_no_better():
+    grads = every_bfloat16_from_1_to_4()
+    weight = torch.nn.Parameter(torch.zeros(256, dtype=torch.bfloat16))
+    optimizer = torch.optim.Adam([weight], lr=1.0, fused=True)
+    for switch in (1, 0):
+        weight.grad = torch.tensor(switch * grads).bfloat16()
+        for _ in range(3000):
+            weight.data.zero_()
+            optimizer.step()
+        share = optimizer.state[weight]["exp_avg_sq"].double().numpy() / grads**2
+        assert share.min() == pytest.approx(0.256 / 1.256, rel=0.01) and share.max() < 0.41
+        if switch:
+            assert 2.1 < weight.abs().max() < 1 / math.sqrt(0.256 / 1.256)
+
+
+def test_float16_forgets_down_to_500_of_its_smallest_numbers():
+    v = moments_in("float16", np.append(np.ones(4000), np.zeros(12_000)))[1][-1]
+    assert v == 500 * 2.0**-24 and math.sqrt(v) == pytest.approx(5.46e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("name, border", [("float16", 4.0), ("bfloat16", 0.5)])
+def test_a_step_of_1e_3_is_lost_above_the_border(name, border):
+    for theta, moves in ((border, True), (-border, False), (border * 1.01, False)):
+        weight = torch.nn.Parameter(torch.tensor([theta], dtype=getattr(torch, name)))
+        before, weight.grad = weight.item(), torch.ones_like(weight)
+        SINGLE([weight], lr=1e-3).step()
+        assert (weight.item() < before) == moves
+
+
+def test_the_course_s_torch_adam_is_torch_s_in_float16_lost_runs_included():
+    sizes = 10.0 ** np.random.default_rng(0).uniform(-8, 3, (1000, 50))
+    pair = [torch.nn.Parameter(torch.zeros(50, dtype=torch.float16)) for _ in range(2)]
+    optimizers = [Adam([pair[0]]), SINGLE([pair[1]])]
+    for row in sizes:
+        for weight, optimizer in zip(pair, optimizers, strict=True):
+            weight.grad = torch.from_numpy(row).half()
+            optimizer.step()
+    states = [optimizer.state[w] for w, optimizer in zip(pair, optimizers, strict=True)]
+    for key in ("exp_avg", "exp_avg_sq"):
+        np.testing.assert_array_equal(states[0][key].numpy(), states[1][key].numpy())
+    np.testing.assert_array_equal(*(weight.detach().numpy() for weight in pair))
+    assert not pair[0].isfinite().all()
+
+
 def test_constant_steps_are_steps():
     lengths = constant_steps(partial(SINGLE, eps=1.0), 3.0, 4, "float64")
     np.testing.assert_allclose(lengths, 0.75, rtol=1e-12)  # 3/(3 + 1)
@@ -281,15 +340,16 @@ def test_no_repair_is_torch_s_adam_in_the_format(dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_master_weights_are_torch_s_adam_in_float32(dtype):
-    got = train_in(dtype, NET, "float32 master weights", lr=1e-3, steps=40).losses
+    got = train_in(dtype, NET, "master weights", state="float32", lr=1e-3, steps=40).losses
     expected = by_hand(dtype, 40, 1e-3, torch.float32)
     # the step is rounded once more before it is added, which may tip a 16-bit weight over
     np.testing.assert_allclose(got, expected, rtol=1e-2)
     assert got[0] == expected[0]
 
 
+@pytest.mark.parametrize("state", ["bfloat16", "float32"])
 @pytest.mark.parametrize("repair", REPAIRS)
-def test_a_repair_moves_weights_or_does_not(repair):
+def test_a_repair_moves_weights_or_does_not(repair, state):
     """One weight at 1, steps of 1e-3, in bfloat16: below 1 its neighbours are 0.004 apart."""
     weights = []
 
@@ -297,21 +357,39 @@ def test_a_repair_moves_weights_or_does_not(repair):
         weights.append(params["w"].item())
         return params["w"].item(), {"w": np.ones(1)}
 
-    problem = type(NET)("slope", value_and_gradient, {"w": np.ones(1)})
-    train_in("bfloat16", problem, repair, lr=1e-3, steps=200)
+    problem = Problem("slope", value_and_gradient, {"w": np.ones(1)})
+    train_in("bfloat16", problem, repair, state=state, lr=1e-3, steps=200)
     assert all(round_to(w, "bfloat16") == w for w in weights)
-    if repair in REPAIRS[:2]:
+    if repair == "none":
         assert set(weights) == {1.0}
     else:  # 200 · 1e-3, and for a chance of 1 in 4 to move by 0.004 a standard deviation of 0.025
         assert weights[-1] == pytest.approx(0.8, abs=0.1 if "stochastic" in repair else 0.01)
 
 
+def test_the_state_is_where_it_is_asked_for():
+    runs = [
+        train_in("bfloat16", NET, "Kahan summation", state=state, lr=1e-2, steps=50).losses
+        for state in (None, "bfloat16", "float32")
+    ]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_runs_along_a_leading_axis_are_the_runs_one_by_one():
+    others = [random_two_layer_net(seed, n=8, d_in=5, h=6, d_out=2).start for seed in (1, 2)]
+    starts = {name: np.stack([other[name] for other in others]) for name in NET.start}
+    both = train_in("bfloat16", Problem("two", NET.value_and_gradient, starts), steps=40).losses
+    for run, start in zip(both.T, others, strict=True):
+        alone = train_in("bfloat16", Problem("one", NET.value_and_gradient, start), steps=40)
+        np.testing.assert_allclose(run, alone.losses, rtol=1e-12)
+
+
 def test_training_is_the_same_each_time_and_leaves_the_problem_alone():
     before = NET.start_copy()
-    options = dict(lr=1e-2, steps=30)
-    one, two = (train_in("bfloat16", NET, REPAIRS[2], **options).losses for _ in range(2))
+    options = dict(repair="stochastic rounding", lr=1e-2, steps=30)
+    one, two = (train_in("bfloat16", NET, **options).losses for _ in range(2))
     np.testing.assert_array_equal(one, two)
-    other = train_in("bfloat16", NET, REPAIRS[2], seed=1, **options).losses
+    other = train_in("bfloat16", NET, seed=1, **options).losses
     assert not np.array_equal(one, other)
     for name, array in NET.start.items():
         np.testing.assert_array_equal(array, before[name])
@@ -321,6 +399,12 @@ def test_float16_is_lost_with_the_default_eps_and_in_silence():
     losses = train_in("float16", NET, grad_scale=1e-4, lr=1e-2, steps=5).losses
     assert np.isfinite(losses[0]) and np.isnan(losses[1:]).all()
     assert len(losses) == 6
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_a_lost_run_is_as_long_as_any(repair):
+    losses = train_in("float16", NET, repair, grad_scale=1e-4, steps=9).losses
+    assert losses.shape == (10,) and np.isnan(losses[1:]).all()
 
 
 def test_the_scale_of_the_gradient_is_no_matter_in_bfloat16():
@@ -382,18 +466,9 @@ def test_the_maps_show_what_was_measured():
         left, right, low, high = image.get_extent()
         assert (left, right, low, high) == pytest.approx((-48, 24, -48, 4))
         assert ax.get_title(loc="left") == data.dtype
-        for text in ax.texts:  # each name stands in its own region
-            x, y = text.get_position()
-            row, column = (
-                np.abs(np.log10(a) - p).argmin() for a, p in ((data.eps, y), (data.grads, x))
-            )
-            written = text.get_text().replace("±∞", "infinite").replace(" by ε", "")
-            assert written.replace("fine, ε gone", "eps gone") == data.measured[row, column]
-    assert {t.get_text() for t in figure.axes[2].texts} == {
-        "held back by ε",
-        "fine",
-        "fine, ε gone",
-    }
+    (legend,) = figure.legends
+    named = {to_hex(patch.get_facecolor()) for patch in legend.get_patches()}
+    assert named == {to_hex(colour) for colour in PRECISION_COLOURS.values()}
 
 
 def test_the_maps_have_the_colours_of_notebook_03():
@@ -413,11 +488,19 @@ def test_averages_are_drawn_whole_and_labelled_at_the_switch():
         assert to_hex(label.get_color()) == to_hex(FORMAT_COLOURS[name])
 
 
-def test_growing_steps_are_drawn_and_infinite_ones_named():
-    measured = {"lost": np.array([math.inf]), "fused": np.array([1.0, 1.4]), "one": np.ones(2)}
-    ax = plot_growing_steps(measured, predicted=np.array([1.0, 1.5]))
-    drawn = [line.get_ydata().tolist() for line in ax.lines]
-    assert drawn == [[1.0, 1.4], [1.0, 1.0], [1.0, 1.5]]
-    texts = [text.get_text() for text in ax.texts]
-    assert "lost: infinite" in texts and "fused" in texts
-    assert ax.get_xscale() == ax.get_yscale() == "log"
+def test_repairs_are_drawn_run_by_run_and_lost_ones_named():
+    lost, runs = np.full(2, math.nan), np.array([2.0, 30.0])
+    times = {
+        ("float16", "float16", "none"): lost,
+        ("float16", "float32", "none"): runs,
+        ("float16", "float32", "other"): runs / 2,
+    }
+    figure = plot_repairs(times)
+    (ax,) = figure.axes
+    drawn = [dots.get_offsets()[:, 0].tolist() for dots in ax.collections]
+    assert drawn == [[2.0, 30.0], [1.0, 15.0]]
+    rows = [dots.get_offsets()[:, 1].round().tolist() for dots in ax.collections]
+    assert rows == [[0, 0], [1, 1]]
+    assert {t.get_text() for t in ax.texts} == {"NaN", "m, v in float16", "m, v in float32"}
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["none", "other"]
+    assert ax.get_xscale() == "log"

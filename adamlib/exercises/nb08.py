@@ -17,14 +17,14 @@ def my_regions():
         "float16, g = 1e-3, eps = 1e-8": "infinite",  # m/0: v is zero below 5.5e-3
         "float16, g = 1e-3, eps = 1e-4": "too long",  # g/eps: ten times lr
         "float16, g = 1e4, eps = 1e-4": "no step",  # v overflows from 8100 on
-        "bfloat16, g = 1e-3, eps = 1e-8": "eps gone",  # below half a unit of 1e-3, 2e-6
+        "bfloat16, g = 1e-3, eps = 1e-8": "eps gone",  # below half a unit of 1e-3, 4e-6
         "float32, g = 1e-3, eps = 1e-8": "fine",  # above half a unit of 1e-3, 6e-11
     }
 
 
 NO_EPS = "float16 holds nothing below 6e-8. What is 1e-8 there?"
 NO_V = "v is 0.001·g² = 1e-9, and float16 rounds everything up to 3e-8 to zero."
-EIGHT = "bfloat16 has 8 bits: near 1e-3 its numbers are 4e-6 apart. 1e-8 is lost."
+EIGHT = "bfloat16 has 8 bits: near 1e-3 its numbers are 8e-6 apart. 1e-8 is lost."
 FINE = "float32 numbers near 1e-3 are 1e-10 apart, so 1e-8 changes the denominator."
 KEYS = list(my_regions())
 WRONG_REGIONS = {

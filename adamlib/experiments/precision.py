@@ -1,4 +1,4 @@
-"""Adam in 16 bits: what a first step comes to, what the averages keep, and six ways to train.
+"""Adam in 16 bits: what a first step comes to, what the averages keep, and how to train.
 
 torch, which has bfloat16, is imported inside the functions.
 """
@@ -359,14 +359,8 @@ def constant_steps(
 
 # --- training ------------------------------------------------------------------------------------
 
-REPAIRS = (
-    "none",
-    "float32 state",
-    "stochastic rounding",
-    "Kahan summation",
-    "float32 master weights",
-)
-"""Ways to keep the parameters of a network in 16 bits; see `train_in`."""
+REPAIRS = ("none", "stochastic rounding", "Kahan summation", "master weights")
+"""Ways to add a step to parameters of 16 bits; see `train_in`."""
 
 
 def train_in(
@@ -374,6 +368,7 @@ def train_in(
     problem: Problem,
     repair: str = "none",
     *,
+    state: object = None,
     lr: float = 1e-3,
     eps: float = 1e-8,
     grad_scale: float = 1.0,
@@ -382,22 +377,24 @@ def train_in(
 ) -> Trace:
     """Train with parameters and gradients in a format, the loss and its gradient in float64.
 
-    ============================  ========================================================
-    ``"none"``                    all of Adam in the format
-    ``"float32 state"``           m, v and the step in float32; θ − step rounded to nearest
-    ``"stochastic rounding"``     the same, rounded up or down by chance, right on average
-    ``"Kahan summation"``         the same, and what rounding took away is kept for later
-    ``"float32 master weights"``  the same, and θ is kept in float32 and rounded for use
-    ============================  ========================================================
+    =========================  ===========================================================
+    ``"none"``                 θ − step, rounded to nearest
+    ``"stochastic rounding"``  rounded up or down by chance, right on average
+    ``"Kahan summation"``      rounded to nearest, and what that took away is added next time
+    ``"master weights"``       θ is kept in float32, and rounded for use
+    =========================  ===========================================================
 
     Parameters
     ----------
     dtype : str or dtype
         Of the parameters that the network is evaluated with, and of the gradients.
     problem : Problem
-        With parameters in a dict of float64; not changed.
+        With parameters in a dict of float64; not changed. With leading axes, one run for each
+        of their entries.
     repair : str
         An entry of `REPAIRS`.
+    state : str or dtype, optional
+        Of m, v and the step; if not given, as ``dtype``.
     lr, eps : float
         As in `adamlib.pytorch.Adam`, which takes the steps.
     grad_scale : float
@@ -423,14 +420,15 @@ def train_in(
     --------
     >>> from adamlib.problems import random_two_layer_net
     >>> net = random_two_layer_net(n=8, d_in=3, h=4, d_out=1)
-    >>> trace = train_in("bfloat16", net, "float32 master weights", lr=1e-2, steps=100)
+    >>> trace = train_in("bfloat16", net, "Kahan summation", lr=1e-2, steps=100)
     >>> bool(trace.losses[-1] < trace.losses[0])
     True
 
     Notes
     -----
-    Source: Micikevicius et al. 2018, §3.1 (master weights); Zamirai et al. 2021 (the two
-    others). Taught in: notebook 08.
+    No repair and no ``state`` is `torch.optim.Adam` in the format to the bit. Source:
+    Micikevicius et al. 2018 (master weights); Zamirai et al. 2021 (the two others). Taught in:
+    notebook 08.
     """
     if repair not in REPAIRS:
         raise ValueError(f"Unknown repair: {repair!r} (expected one of {', '.join(REPAIRS)})")
@@ -441,36 +439,42 @@ def train_in(
     from ..pytorch import Adam
 
     kind = getattr(torch, float_format(dtype).name)
+    kept = kind if state is None else getattr(torch, float_format(state).name)
     names, shapes = list(problem.start), [array.shape for array in problem.start.values()]
     ends = np.cumsum([array.size for array in problem.start.values()])[:-1]
 
-    def value_and_gradient(flat: "Tensor") -> tuple[float, "Tensor"]:
+    def value_and_gradient(flat: "Tensor") -> tuple[Any, "Tensor"]:
         parts = np.split(flat.detach().double().numpy(), ends)
         params = {n: part.reshape(s) for n, part, s in zip(names, parts, shapes, strict=True)}
         with np.errstate(all="ignore"):  # a run that is lost goes on to the end
             loss, grads = problem.value_and_gradient(params)
             flat_grads = np.concatenate([grads[name].ravel() for name in names])
-        return float(loss), torch.from_numpy(round_to(grad_scale * flat_grads, dtype)).to(kind)
+        return loss, torch.from_numpy(round_to(grad_scale * flat_grads, dtype)).to(kind)
 
     start = np.concatenate([array.ravel() for array in problem.start.values()])
     theta = torch.from_numpy(round_to(start, dtype)).to(kind)
-    moving = torch.nn.Parameter(theta.clone() if repair == "none" else torch.zeros(len(theta)))
+    in_place = repair == "none" and kept == kind
+    moving = torch.nn.Parameter(theta.clone() if in_place else torch.zeros_like(theta, dtype=kept))
     optimizer = Adam([moving], lr=lr, eps=eps)
-    add = None if repair == "none" else _adder(repair, theta, seed)
-    losses = np.empty(steps + 1)
-    for t in range(steps):
-        losses[t], grad = value_and_gradient(theta)
-        moving.grad = grad.to(moving.dtype)
+    add = None if in_place else _adder(repair, theta, seed)
+    losses = []
+    for _ in range(steps):
+        loss, grad = value_and_gradient(theta)
+        losses.append(loss)
+        moving.grad = grad.to(kept)
         if add:
             moving.data.zero_()  # so that what comes back is the step itself
         optimizer.step()
         theta = add(moving.detach()) if add else moving.detach()
-    losses[steps] = value_and_gradient(theta)[0]
-    return Trace(repair, losses)
+        if torch.isnan(theta).all():  # and will be to the end
+            break
+    last = value_and_gradient(theta)[0]
+    losses += [last] * (steps + 1 - len(losses))
+    return Trace(repair, np.array(losses))
 
 
 def _adder(repair: str, theta: "Tensor", seed: int) -> Callable[["Tensor"], "Tensor"]:
-    """Return what adds a float32 step to 16-bit parameters and returns them."""
+    """Return what adds a step to 16-bit parameters and returns them."""
     import torch
 
     kind, theta = theta.dtype, theta.clone()
@@ -485,7 +489,7 @@ def _adder(repair: str, theta: "Tensor", seed: int) -> Callable[["Tensor"], "Ten
             lost = wanted - (new - theta)
             theta = new
             return theta
-        master = master + step
+        master = master + step.float()
         theta = stochastic_round(master, kind, rng) if "stoch" in repair else master.to(kind)
         if "master" not in repair:
             master = theta.float()  # what rounding took away is gone

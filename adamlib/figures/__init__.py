@@ -8,7 +8,7 @@
 ``first_steps``      first steps beside eps
 ``epsilon``          whole runs beside eps
 ``counterexamples``  walks on [−1, 1], denominators, the eps that turns Adam round
-``precision``        Adam in 16 bits: maps of first steps, averages, steps that grow
+``precision``        Adam in 16 bits: maps of first steps, averages, repairs
 ===================  ===========================================================
 """
 
@@ -28,8 +28,8 @@ from .precision import (
     FORMAT_COLOURS,
     PRECISION_COLOURS,
     plot_averages_in,
-    plot_growing_steps,
     plot_precision_maps,
+    plot_repairs,
 )
 
 __all__ = [
@@ -49,7 +49,7 @@ __all__ = [
     "plot_epsilon",
     "plot_first_step_map",
     "plot_gap",
-    "plot_growing_steps",
+    "plot_repairs",
     "plot_longest_steps",
     "plot_losses",
     "plot_nan_spread",

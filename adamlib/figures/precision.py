@@ -1,14 +1,15 @@
-"""Adam in 16 bits: maps of the first step, averages that stick, steps that grow."""
+"""Adam in 16 bits: maps of the first step, averages that stick, what repairs training."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..experiments import PRECISION_STEPS, PrecisionMap
-from .base import COLOURS, label_end, new_axes
+from .base import COLOURS, new_axes
 from .first_steps import FIRST_STEP_COLOURS
 
 if TYPE_CHECKING:
@@ -31,15 +32,13 @@ FORMAT_COLOURS = {
 
 REGION_LABELS = {
     "NaN": "NaN",
-    "infinite": "±∞",
+    "infinite": "infinite",
     "too long": "too long",
     "fine": "fine",
     "eps gone": "fine, ε gone",
     "held back": "held back by ε",
     "no step": "no step",
 }
-ON_DARK = ("NaN", "infinite")
-CHARACTER = (1.3, 2.4)  # width and height of a label's character on a map, in decades
 
 
 def plot_precision_maps(
@@ -57,12 +56,13 @@ def plot_precision_maps(
     Returns
     -------
     Figure
-        On each of its axes one image of what was measured, in decades.
+        On each of its axes one image of what was measured, in decades; below them the names of
+        the colours.
     """
     if axes is None:
         rows = -(-len(maps) // 2)
-        options = dict(sharex=True, sharey=True, squeeze=False, layout="constrained")
-        size = (8.6, 3.15 * rows + 0.3)
+        options = dict(squeeze=False, layout="constrained")
+        size = (8.6, 3.3 * rows + 0.7)
         axes = new_axes(nrows=rows, ncols=2, figsize=size, **options).ravel()
     for ax, data in zip(axes, maps, strict=False):
         _draw_map(ax, data)
@@ -71,18 +71,25 @@ def plot_precision_maps(
     figure = axes[0].figure
     figure.supxlabel("size of the gradient |g|", fontsize=11, color="#222222")
     figure.supylabel("ε, in the units of the gradient", fontsize=11, color="#222222")
+    names = {PRECISION_COLOURS[name]: text for name, text in REGION_LABELS.items()}
+    patches = [Patch(color=colour, label=text) for colour, text in names.items()]
+    style = dict(loc="outside upper center", frameon=False, fontsize=10, handlelength=1.1)
+    figure.legend(
+        handles=patches, ncols=len(patches), columnspacing=1.1, handletextpad=0.45, **style
+    )
     return figure
 
 
 def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
     x, y = np.log10(data.grads), np.log10(data.eps)
     half = (x[1] - x[0]) / 2
-    rgb = np.array([to_rgb(PRECISION_COLOURS[name]) for name in data.measured.flat])
+    rgb = np.zeros((*data.measured.shape, 3))
+    for name, colour in PRECISION_COLOURS.items():
+        rgb[data.measured == name] = to_rgb(colour)
     extent = (x[0] - half, x[-1] + half, y[0] - half, y[-1] + half)
-    image = rgb.reshape(*data.measured.shape, 3)
-    ax.imshow(image, extent=extent, origin="lower", aspect="auto", interpolation="nearest")
-    ax.axhline(-8, color="white", linewidth=1.6)
-    ax.axhline(-8, color="#222222", linestyle=(0, (4, 2.5)), linewidth=1.1)
+    ax.imshow(rgb, extent=extent, origin="lower", aspect="auto", interpolation="nearest")
+    ax.axhline(-8, color="#222222", linewidth=1.1)
+    ax.axhline(-8, color="white", linestyle=(0, (4, 4)), linewidth=1.1)
     ax.grid(False)
     ax.spines[:].set_visible(False)
     ax.set_title(data.dtype, loc="left", fontsize=11, fontweight="bold")
@@ -90,44 +97,6 @@ def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
     ax.set_xticks(ticks, [f"10$^{{{d}}}$" if d else "1" for d in ticks])
     ticks = [-40, -24, -8]
     ax.set_yticks(ticks, [f"10$^{{{d}}}$" for d in ticks])
-    ax.label_outer()
-    for name, text in REGION_LABELS.items():
-        for part in _left_and_right(data.measured == name):
-            _write_into(ax, part, x, y, text, "white" if name in ON_DARK else "#222222")
-
-
-def _left_and_right(where: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Return a region, or both of its parts where columns without it stand between them."""
-    columns = np.flatnonzero(where.any(axis=0))
-    gaps = np.flatnonzero(np.diff(columns) > 1)
-    if not len(gaps):
-        return [where]
-    left = np.arange(where.shape[1]) <= columns[gaps[0]]
-    return [where & left, where & ~left]
-
-
-def _write_into(
-    ax: "Axes", where: NDArray[np.bool_], x: NDArray, y: NDArray, text: str, colour: str
-) -> None:
-    """Write a text into a region where it fits, lying or else upright, as central as it can."""
-    points = 1 / (x[1] - x[0])
-    width, height = (len(text) * CHARACTER[0] * points, CHARACTER[1] * points)
-    for rotation, size in ((0, (height, width)), (90, (width, height))):
-        rows, columns = np.nonzero(_fits(where, *(int(np.ceil(length)) for length in size)))
-        if len(rows):
-            centre = [places.mean() for places in np.nonzero(where)]
-            best = np.argmin((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2)
-            style = dict(ha="center", va="center", color=colour, fontsize=9)
-            ax.text(x[columns[best]], y[rows[best]], text, rotation=rotation, **style)
-            return
-
-
-def _fits(where: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:
-    """Where a rectangle of so many points, rounded up to an odd number, lies in a region."""
-    half_rows, half_columns = rows // 2, columns // 2
-    padded = np.pad(where, ((half_rows, half_rows), (half_columns, half_columns)))
-    shape = (2 * half_rows + 1, 2 * half_columns + 1)
-    return np.lib.stride_tricks.sliding_window_view(padded, shape).all(axis=(2, 3))
 
 
 def plot_averages_in(
@@ -170,51 +139,61 @@ def plot_averages_in(
     return ax
 
 
-def plot_growing_steps(
-    measured: Mapping[str, NDArray[np.float64]],
-    predicted: NDArray[np.float64],
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Draw the steps of several implementations against time, and the prediction for one.
+def plot_repairs(
+    times: "Mapping[tuple[str, str, str], NDArray[np.float64]]",
+    axes: "Sequence[Axes] | None" = None,
+) -> "Figure":
+    """Draw how far runs in 16 bits end above runs in float64: a panel a format, a dot a run.
 
     Parameters
     ----------
-    measured : mapping of str to ndarray of float, shape (steps,)
-        What to call an implementation → its steps in units of lr. One that is infinite from
-        the start has an arrow upwards instead of a line.
-    predicted : ndarray of float, shape (steps,)
-        Drawn dashed.
-    ax : Axes, optional
-        Drawn into if given, else a new one.
+    times : mapping of (format, format of the state, repair) to ndarray of float, shape (runs,)
+        The loss in units of that of the same run in float64; NaN for a run that is lost. The
+        order of the repairs is that of the rows.
+    axes : sequence of Axes, optional
+        One a format, drawn into if given, else new ones.
 
     Returns
     -------
-    Axes
-        One line for each implementation that is finite, in their order, then the prediction.
+    Figure
+        On each of its axes, for each row, the runs with each kind of state; "NaN" at the right
+        end where all are lost.
     """
-    ax = new_axes(figsize=(7.2, 4.2)) if ax is None else ax
-    shades = [COLOURS["without correction"], COLOURS["Adam"], "#555555"]
-    top, steps = 45.0, np.arange(1, len(predicted) + 1)
-    finite = {name: values for name, values in measured.items() if np.isfinite(values[0])}
-    for (name, values), colour in zip(finite.items(), shades, strict=False):
-        ax.plot(steps, values, color=colour, linewidth=2.6)
-        label_end(ax, steps[-1], values[-1], name, colour)
-    ax.plot(steps, predicted, color="#222222", linestyle="--", linewidth=1.1)
-    i = len(steps) // 30
-    beside = dict(xytext=(10, -12), textcoords="offset points", color="#222222")
-    ax.annotate(r"$\sqrt{(1-\beta_2^t)/(1-\beta_2)}$", (steps[i], predicted[i]), **beside)
-    for name in measured.keys() - finite.keys():
-        style = dict(arrowstyle="-|>", color=COLOURS["momentum"], linewidth=2)
-        ax.annotate("", (1.12, top), xytext=(1.12, 1), arrowprops=style)
-        ax.annotate(
-            f"{name}: infinite",
-            (1.12, 20),
-            xytext=(10, 0),
-            textcoords="offset points",
-            color="#9A6B00",
-        )
-    ax.set(xscale="log", yscale="log", xlim=(1, steps[-1]), ylim=(0.7, top))
-    ax.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
-    ax.minorticks_off()
-    ax.set(xlabel="step t", ylabel="length of the step / lr")
-    return ax
+    formats = list(dict.fromkeys(key[0] for key in times))
+    repairs = list(dict.fromkeys(key[2] for key in times))
+    if axes is None:
+        options = dict(figsize=(8.6, 3.5), sharex=True, sharey=True, layout="constrained")
+        axes = new_axes(ncols=len(formats), squeeze=False, **options).ravel()
+    for ax, dtype in zip(axes, formats, strict=True):
+        ax.axvline(1, color="#222222", linewidth=1.1)
+        for (name, state, repair), values in times.items():
+            if name == dtype:
+                _draw_runs(ax, dtype, state, repairs.index(repair), values)
+        ax.set(xscale="log", xlim=(0.6, 2e4), ylim=(len(repairs) - 0.45, -0.75))
+        ax.set_xticks([1, 10, 100, 1000, 10_000], ["1", "10", "100", "1000", "10 000"])
+        ax.minorticks_off()
+        ax.set_yticks(range(len(repairs)), repairs)
+        ax.grid(axis="y", visible=False)
+        ax.tick_params(axis="y", length=0)
+        ax.set_title(dtype, loc="left", fontsize=11, fontweight="bold")
+    figure = axes[0].figure
+    figure.supxlabel("loss, in units of the loss in float64", fontsize=11, color="#222222")
+    return figure
+
+
+def _draw_runs(ax: "Axes", dtype: str, state: str, row: int, values: NDArray[np.float64]) -> None:
+    narrow = state == dtype
+    colour = FORMAT_COLOURS[state]
+    height = row + (-0.17 if narrow else 0.17)
+    text = dict(color=colour, fontsize=10, va="center")
+    if np.isnan(values).all():
+        ax.text(1.6e4, height, "NaN", ha="right", **text)
+    else:
+        style = dict(s=34, facecolor="white" if narrow else colour, edgecolor=colour)
+        ax.scatter(values, np.full(len(values), height), linewidth=1.4, alpha=0.9, **style)
+    if row == 0:
+        x, ha = (1.6e4, "right") if narrow else (np.nanmax(values) * 1.35, "left")
+        above = height - 0.36 if narrow else height
+        if not narrow and x > 1000:
+            x, ha, above = 1.6e4, "right", height + 0.36
+        ax.text(x, above, f"m, v in {state}", ha=ha, **text)
