@@ -13,7 +13,7 @@ import torch
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
-from adamlib import adam_step, init_state
+from adamlib import DIALECTS, Dialect, adam_step, init_state, pytorch
 from adamlib.experiments import (
     denominators,
     drift,
@@ -142,6 +142,17 @@ def test_the_threshold_of_the_papers_first_example():
 def test_the_threshold_of_the_papers_second_example():
     assert eps_threshold(FIRST, BETAS) == pytest.approx(2078.36, abs=0.01)
     assert eps_threshold(LAST, BETAS) == pytest.approx(eps_threshold(FIRST, BETAS), rel=1e-9)
+    # exercise 2: less where the rare gradient outweighs the others by more than 1 %
+    assert eps_threshold(rare_gradient(1100, -10, 101), BETAS) == pytest.approx(137.44, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "small, wrong, right", [(100, 1.02, 1.03), (1000, 1.29, 1.3), (20_000, 1000, None)]
+)
+def test_how_much_a_rare_gradient_may_outweigh_the_others(small, wrong, right):
+    """Exercise 3, with Adam's defaults: the drift is positive up to this factor."""
+    assert drift(rare_gradient(wrong * small, -1, small + 1)) > 0
+    assert right is None or drift(rare_gradient(right * small, -1, small + 1)) < 0
 
 
 def test_the_threshold_scales_with_the_gradients_and_not_with_their_sign():
@@ -180,7 +191,7 @@ def test_a_walk_is_where_torch_is(gradients, lr, amsgrad):
     """Ends, lowest and highest points, well beyond the place where the periods repeat."""
     periods = 60
     path = torch_path(gradients, 101 * periods, lr, start=0.25, amsgrad=amsgrad)
-    there = walk(gradients, periods, lr, start=0.25, amsgrad=amsgrad)
+    there = walk(gradients, periods, lr, start=0.25, betas=BETAS, amsgrad=amsgrad)
     rows = path.reshape(periods, 101)
     assert there.steps.tolist() == [101 * (k + 1) for k in range(periods)]
     for found, expected in (
@@ -207,20 +218,20 @@ def test_a_walk_of_optax():
         largest = max(largest, v / (1 - 0.99**t))
         x = min(1, max(-1, x - falling(t) * m / (1 - 0.9**t) / (largest**0.5 + 1e-8)))
         found.append(x)
-    there = walk(FIRST, 60, falling, amsgrad=True, dialect="optax")
+    there = walk(FIRST, 60, falling, betas=BETAS, amsgrad=True, dialect="optax")
     np.testing.assert_allclose(there.end, found[100::101], rtol=0, atol=1e-12)
 
 
 def test_the_papers_claim_after_a_hundred_thousand_steps():
-    adam, amsgrad = (walk(FIRST, 990, falling, amsgrad=kind) for kind in (False, True))
+    adam, amsgrad = (walk(FIRST, 990, falling, betas=BETAS, amsgrad=kind) for kind in (False, True))
     assert adam.low[-1] > 0.99 and amsgrad.high[-1] < -0.99
-    assert (adam.low[-1] + adam.high[-1]) / 2 == pytest.approx(0.9955, abs=1e-4)
-    assert (amsgrad.low[-1] + amsgrad.high[-1]) / 2 == pytest.approx(-0.9957, abs=1e-4)
+    assert adam.middle[-1] == pytest.approx(0.9955, abs=1e-4)
+    assert amsgrad.middle[-1] == pytest.approx(-0.9957, abs=1e-4)
 
 
 def test_the_late_gradient_takes_amsgrad_millions_of_steps():
     """Step by step in plain Python: 5.8 million steps, some seconds."""
-    there = walk(LAST, 58_000, falling, amsgrad=True)
+    there = walk(LAST, 58_000, falling, betas=BETAS, amsgrad=True)
     m = v = largest = x = 0.0
     power1 = power2 = 1.0
     found = []
@@ -235,15 +246,20 @@ def test_the_late_gradient_takes_amsgrad_millions_of_steps():
             found.append(x)
     np.testing.assert_allclose(there.end, found, rtol=0, atol=1e-9)
     assert there.end[9_900] > 0.08  # a million steps: not even in the middle
-    below = np.argmax(there.low + there.high < -1.98)
+    below = np.argmax(there.middle < -0.99)
     assert 5.6e6 < there.steps[below] < 5.8e6
 
 
 def test_a_constant_rate_of_one_half_sweeps_the_interval():
     for gradients in (FIRST, LAST):
         for kind in (False, True):
-            there = walk(gradients, 990, 0.5, amsgrad=kind)
+            there = walk(gradients, 990, 0.5, betas=BETAS, amsgrad=kind)
             assert (there.low[-1], there.high[-1]) == (-1.0, 1.0)
+
+
+def test_a_walk_has_the_betas_of_adam_unless_told_otherwise():
+    path = torch_path(FIRST, 3 * 101, 0.01, betas=(0.9, 0.999))
+    np.testing.assert_allclose(walk(FIRST, 3, 0.01).end, path[100::101], rtol=0, atol=1e-12)
 
 
 def test_a_larger_beta2_mends_the_first_example():
@@ -296,18 +312,43 @@ def test_what_is_not_corrected_is_divided_by_the_root_of_v():
     np.testing.assert_allclose(corrected, np.sqrt(v / [0.25, 0.4375]), rtol=1e-12)
 
 
+def test_the_papers_amsgrad_in_a_torch_loop(monkeypatch):
+    """As notebook 06 says: with the dialect made known. Beside Algorithm 2 by hand."""
+    plain = dict(corrects_exp_avg=False, corrects_exp_avg_sq=False)
+    paper = Dialect("reddi", "Algorithm 2", **plain, amsgrad="max of v")
+    monkeypatch.setitem(DIALECTS, "reddi", paper)
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = pytorch.Adam([x], lr=1e-3, betas=BETAS, amsgrad=True, dialect="reddi")
+    m = v = largest = expected = 0.0
+    roots = []
+    for g in np.tile(FIRST, 3):
+        x.grad = torch.tensor([g])
+        optimizer.step()
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g
+        largest = max(largest, v)
+        expected -= 1e-3 * m / (largest**0.5 + 1e-8)
+        roots.append(largest**0.5)
+        assert x.item() == pytest.approx(expected, rel=1e-12)
+    found = denominators(np.tile(FIRST, 3), betas=BETAS, amsgrad=True, dialect=paper)
+    np.testing.assert_allclose(found, roots, rtol=1e-9)
+
+
 # --- figures -------------------------------------------------------------------------------------
 
 
 def test_plot_walks_draws_bands_and_middles():
     walks = {"Adam": walk(FIRST, 30, falling), "AMSGrad": walk(FIRST, 40, falling, amsgrad=True)}
+    walks["AMSGrad,\nlate"] = walk(LAST, 50, falling, amsgrad=True)
     predicted = np.array([200.0, 400.0, 800.0]), np.array([0.0, -0.1, -0.2])
     ax = plot_walks(walks, predicted)
     for line, label in zip(ax.lines, walks, strict=False):
         there = walks[label]
         np.testing.assert_array_equal(line.get_xdata(), there.steps)
-        np.testing.assert_array_equal(line.get_ydata(), (there.low + there.high) / 2)
-        assert to_hex(line.get_color()) == to_hex(COLOURS[label])
+        np.testing.assert_array_equal(line.get_ydata(), there.middle)
+        np.testing.assert_array_equal(there.middle, (there.low + there.high) / 2)
+    first, second, third = (to_hex(line.get_color()) for line in ax.lines[:3])
+    assert (first, second) == (to_hex(COLOURS["Adam"]), to_hex(COLOURS["AMSGrad"]))
+    assert third not in (first, second)
     np.testing.assert_array_equal(ax.lines[-1].get_xydata(), np.transpose(predicted))
     bands = [item for item in ax.collections if isinstance(item, PolyCollection)]
     for band, there in zip(bands, walks.values(), strict=True):
@@ -327,14 +368,19 @@ def test_plot_walks_thins_out_long_walks_and_keeps_their_end():
 
 def test_plot_denominators_tells_lines_of_one_method_apart():
     roots = {"Adam": np.array([3.0, 2.0, 1.0]), "AMSGrad, a": np.full(3, 3.0)}
-    roots["AMSGrad, b"] = np.array([3.0, 2.5, 2.5])
+    roots["AMSGrad, b"] = np.array([4.0, 3.5, 3.1])
     ax = plot_denominators(roots)
-    for line, (label, values) in zip(ax.lines, roots.items(), strict=True):
+    for line, values in zip(ax.lines, roots.values(), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), values)
         assert line.get_xdata().tolist() == [1, 2, 3]
-        assert to_hex(line.get_color()) == to_hex(COLOURS[label.split(",")[0]])
-    assert ax.lines[1].get_linestyle() != ax.lines[2].get_linestyle()
-    assert {text.get_text() for text in ax.texts} == set(roots)
+    adam, first, second = ax.lines
+    assert to_hex(adam.get_color()) == to_hex(COLOURS["Adam"])
+    assert to_hex(first.get_color()) == to_hex(COLOURS["AMSGrad"]) != to_hex(second.get_color())
+    assert first.get_linestyle() != second.get_linestyle()
+    assert adam.get_linewidth() > first.get_linewidth()  # seen where another lies on it
+    # b ends where a does, and is labelled at its beginning
+    at = {text.get_text(): text.xy[0] for text in ax.texts}
+    assert at == {"Adam": 3, "AMSGrad, a": 3, "AMSGrad, b": 1}
 
 
 def test_plot_eps_threshold_colours_by_the_direction():

@@ -227,6 +227,11 @@ class Walk:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """Halfway between ``low`` and ``high``, shape (periods,)."""
+        return (self.low + self.high) / 2
+
 
 def walk(
     gradients: ArrayLike,
@@ -234,7 +239,7 @@ def walk(
     lr: float | Callable[[NDArray], NDArray],
     *,
     start: float = 0.0,
-    betas: tuple[float, float] = (0.9, 0.99),
+    betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     amsgrad: bool = False,
     dialect: str | Dialect = "pytorch",

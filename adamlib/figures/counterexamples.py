@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import Walk
-from .base import COLOURS, label_beside, method_colour, new_axes
+from .base import COLOURS, label_beside, method_colour, mixed, new_axes
 from .curves import label_ends
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 GREY, DARK = "#767676", "#555555"
 DRAWN = 1500  # periods, evenly spaced on the logarithmic axis
-LINES = ("-", "--", ":")
+LINES = ("-", (0, (6, 2)), (0, (1, 1.2)))
+SHADES = (0.0, 0.4, 0.2)  # how much black is in the lines of one method
+SAME = 1.1  # lines that end closer together than this factor
 
 
 def plot_walks(
@@ -30,9 +32,9 @@ def plot_walks(
     ----------
     walks : mapping of str to Walk
         What to write beside the end of each; a walk has the colour of the method that its
-        label begins with.
+        label begins with, a second one of the same method a darker shade of it.
     predicted : pair of ndarray, optional
-        Steps and positions of a dashed line.
+        Steps and positions of rings.
     ax : Axes, optional
         Drawn into if given, else a new one.
 
@@ -40,27 +42,29 @@ def plot_walks(
     -------
     Axes
         One band (a collection) and one line (the middle of the band) a walk, in their order;
-        then the lines at the two ends of the interval, then the predicted one.
+        then the lines at the two ends of the interval, then the rings.
     """
     ax = new_axes(figsize=(7.6, 4.4)) if ax is None else ax
+    drawn: dict[object, int] = {}
     for label, walk in walks.items():
-        colour = method_colour(label, GREY)
+        colour = _shade(label, drawn)[0]
         last = len(walk.steps) - 1
         some = np.unique(np.geomspace(1, last + 1, DRAWN).round().astype(int)) - 1
-        steps, low, high = walk.steps[some], walk.low[some], walk.high[some]
-        ax.fill_between(steps, low, high, color=colour, alpha=0.3, linewidth=0)
-        ax.plot(steps, (low + high) / 2, color=colour)
-        middle = (low[-1] + high[-1]) / 2
-        away = -14 if middle > 0 else 6  # from the end of the interval
-        label_beside(ax, label, steps[-1], middle, (5, away), colour, annotation_clip=False)
+        steps, middle = walk.steps[some], walk.middle[some]
+        band = walk.low[some], walk.high[some]
+        ax.fill_between(steps, *band, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(steps, middle, color=colour)
+        away = -14 if middle[-1] > 0 else 6  # from the end of the interval
+        label_beside(ax, label, steps[-1], middle[-1], (5, away), colour, annotation_clip=False)
     first = min(walk.steps[0] for walk in walks.values())
     for place, text in ((1, "the worst point"), (-1, "the best point")):
         ax.axhline(place, color=GREY, linewidth=1, linestyle=":", zorder=1)
         label_beside(ax, text, first, place, (4, 5 if place > 0 else -13), DARK, fontsize=9)
     if predicted is not None:
-        ax.plot(*predicted, color="#222222", linewidth=1.3, linestyle="--")
+        rings = dict(marker="o", markersize=5, markerfacecolor="#FFFFFF", linestyle="none")
+        ax.plot(*predicted, color="#222222", **rings)
         middle = len(predicted[0]) // 2
-        label_beside(ax, "predicted", *(p[middle] for p in predicted), (8, 4), "#222222")
+        label_beside(ax, "predicted", *(p[middle] for p in predicted), (10, 4), "#222222")
     ax.set(xscale="log", ylim=(-1.16, 1.16), yticks=[-1, -0.5, 0, 0.5, 1])
     ax.set(xlabel="step t", ylabel="position x", xlim=(first, None))
     return ax
@@ -73,8 +77,8 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) ->
     ----------
     roots : mapping of str to ndarray of float, shape (steps,)
         What to write beside each line, which has the colour of the method that its label
-        begins with; lines of one method differ in their dashes. The denominators at steps
-        1, 2, ….
+        begins with; lines of one method differ in their dashes and shades. One that ends
+        where another ends is labelled at its beginning. The denominators at steps 1, 2, ….
     ax : Axes, optional
         Drawn into if given, else a new one.
 
@@ -87,17 +91,30 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) ->
     drawn: dict[object, int] = {}
     ends = {}
     for label, values in roots.items():
-        colour = method_colour(label, GREY)
-        style = LINES[drawn.get(colour, 0)]
-        drawn[colour] = drawn.get(colour, 0) + 1
-        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style)
-        ends[label] = (values[-1], colour)
+        colour, style = _shade(label, drawn)
+        wide = dict(linewidth=5, alpha=0.5) if label == "Adam" else {}  # seen below another
+        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style, **wide)
+        if any(1 / SAME < values[-1] / end < SAME for end, _ in ends.values()):
+            label_beside(ax, label, 1, values[0], (6, -15), colour)
+        else:
+            ends[label] = (values[-1], colour)
     last = max(len(values) for values in roots.values())
     ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t", ylabel="denominator")
     label_ends(ax, last, ends)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:.0f}")
     return ax
+
+
+def _shade(label: str, drawn: dict[object, int]) -> tuple[object, object]:
+    """Return colour and dashes of the next line; ``drawn`` counts those of each method."""
+    colour = method_colour(label, GREY)
+    k = drawn.get(colour, 0) % len(LINES)
+    drawn[colour] = drawn.get(colour, 0) + 1
+    if colour == GREY:
+        return GREY, LINES[k]
+    method = next(name for name, value in COLOURS.items() if value == colour)
+    return mixed(method, 0.0, SHADES[k]), LINES[k]
 
 
 def plot_eps_threshold(
