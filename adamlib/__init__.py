@@ -8,6 +8,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.moments``         one pure function per moment equation
 ``adamlib.dialects``        what each framework calls Adam, as data
 ``adamlib.adam``            one step of Adam, pure, for any array library
+``adamlib.kernels``         the step compiled with numba, where that is installed
 ``adamlib.checkpoints``     state dicts and checkpoint files, checked and written whole
 ``adamlib.optimizer``       Adam for NumPy arrays, in place, with checkpoints
 ``adamlib.pytorch``         Adam and AdamW for torch, drop-in
