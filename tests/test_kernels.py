@@ -237,7 +237,7 @@ def by_way_of_a_buffer(array):
 @pytest.mark.parametrize("view", [the_owner, by_way_of_a_buffer])
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_a_gradient_that_owns_the_parameters_memory_is_copied(view, backend):
-    grad = np.linspace(1, 2, 4 * BIG)
+    grad = np.linspace(1, 2, 4 * BIG).copy()  # linspace itself gives a view
     param = view(grad)[::-1]  # so that a number is overwritten before it is read
     plain, _ = adam_step(param.copy(), grad.copy(), init_state(param), lr=0.5, eps=1.0)
     Adam(param, lr=0.5, eps=1.0, backend=backend).step(grad)
