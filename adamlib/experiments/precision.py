@@ -440,15 +440,16 @@ def train_in(
 
     kind = getattr(torch, float_format(dtype).name)
     kept = kind if state is None else getattr(torch, float_format(state).name)
-    names, shapes = list(problem.start), [array.shape for array in problem.start.values()]
-    ends = np.cumsum([array.size for array in problem.start.values()])[:-1]
+    places, end = {}, 0  # of each parameter in the flat array of all
+    for name, array in problem.start.items():
+        places[name], end = (slice(end, end + array.size), array.shape), end + array.size
 
     def value_and_gradient(flat: "Tensor") -> tuple[Any, "Tensor"]:
-        parts = np.split(flat.detach().double().numpy(), ends)
-        params = {n: part.reshape(s) for n, part, s in zip(names, parts, shapes, strict=True)}
+        wide = flat.double().numpy()
+        params = {name: wide[place].reshape(shape) for name, (place, shape) in places.items()}
         with np.errstate(all="ignore"):  # a run that is lost goes on to the end
             loss, grads = problem.value_and_gradient(params)
-            flat_grads = np.concatenate([grads[name].ravel() for name in names])
+            flat_grads = np.concatenate([grads[name].ravel() for name in places])
         return loss, torch.from_numpy(round_to(grad_scale * flat_grads, dtype)).to(kind)
 
     start = np.concatenate([array.ravel() for array in problem.start.values()])
