@@ -42,6 +42,25 @@ def test_links_to_files_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
+FINDINGS = TEXT.partition("## Three findings to quote\n")[2].partition("\n## ")[0]
+FINDINGS = [line for line in FINDINGS.splitlines() if line.startswith("- ")]
+
+
+def test_there_are_three_findings():
+    assert len(FINDINGS) == 3
+
+
+@pytest.mark.parametrize("line", FINDINGS)
+def test_a_finding_stands_in_the_cell_that_it_links_to(line):
+    text, path, cell_id = re.fullmatch(r"- (.+) \(\[.+\]\((.+)#cell-id=(.+)\)\)\.", line).groups()
+    (cell,) = [cell for cell in notebooks.read(ROOT / path).cells if cell.id == cell_id]
+    printed = "".join(output.text for output in cell.outputs)
+    words = re.findall(r"[\w.-]+", f"{printed} {cell.source}")
+    for number in re.findall(r"(?<!\w)\d[\d.e-]*(?<![.])", text):
+        assert number in words, f"{number} is not in {cell_id}"
+    assert printed
+
+
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
 def test_the_examples_run(code, capsys):
     exec(code, {})
