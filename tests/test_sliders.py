@@ -26,6 +26,7 @@ def point(height):
 @pytest.fixture
 def slider():
     drawn.clear()
+    plt.close("all")  # what other tests have left open
     return Slider("height", [1, 2, 5.5], point, alt=ALT, start=2)
 
 
