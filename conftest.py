@@ -2,5 +2,6 @@
 
 import os
 
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+for name in THREADS:
     os.environ.setdefault(name, "1")  # before NumPy and torch are imported; kernels inherit it

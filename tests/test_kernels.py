@@ -14,6 +14,14 @@ import torch
 from adamlib import Adam, adam_step, init_state, kernels
 
 BIG = kernels.PARALLEL_FROM
+
+
+@pytest.fixture(autouse=True)
+def three_parts(monkeypatch):
+    """As on three cores, however many this process may use."""
+    monkeypatch.setattr(kernels.numba, "get_num_threads", lambda: 3)
+
+
 OPTIONS = [
     {},
     {"amsgrad": True},
