@@ -6,6 +6,7 @@ The stored outputs must hold on the reader's machine, which has other cores and 
 """
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -36,19 +37,21 @@ def numpy_features() -> tuple[list[str], list[str]]:
 def environments() -> dict[str, dict[str, str]]:
     """Name of each environment → the variables that make it.
 
-    Threads, torch's instruction set and NumPy's are set together, each in every way: an output
-    that holds on all machines holds for any of their combinations.
+    Threads and the instruction sets of torch, NumPy and its matrix products are set together, each
+    in every way: an output that holds on all machines holds for any of their combinations.
     """
     every, avx512 = numpy_features()
     ways = (
-        ("1", "default", "NumPy without AVX2 and AVX512", every),
-        ("1", "avx2", "NumPy without AVX512", avx512),
-        ("2", "avx512", "NumPy as it is", []),
+        ("1", "default", "NumPy without AVX2 and AVX512", every, "Prescott"),
+        ("1", "avx2", "NumPy without AVX512", avx512, "Haswell"),
+        ("2", "avx512", "NumPy as it is", [], ""),
     )
     found = {}
-    for threads, capability, words, disabled in ways:
+    for threads, capability, words, disabled, core in ways:
         name = f"{threads} thread{'s' * (threads > '1')}, torch with {capability}, {words}"
         found[name] = dict.fromkeys(THREADS, threads) | {"ATEN_CPU_CAPABILITY": capability}
+        if core and platform.machine() in ("x86_64", "AMD64"):
+            found[name]["OPENBLAS_CORETYPE"] = core
         if disabled:
             found[name]["NPY_DISABLE_CPU_FEATURES"] = " ".join(disabled)
         if threads == "2":
