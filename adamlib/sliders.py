@@ -116,11 +116,12 @@ class Slider:
     def _redraw(self) -> None:
         """Draw anew, with all axes where the first figure has them: steadier, and half the work."""
         figure = _figure(self._draw(self.value))
-        if len(getattr(figure, "axes", ())) == len(self._places):
+        settled = len(getattr(figure, "axes", ())) == len(self._places)
+        if settled:
             figure.set_layout_engine("none")
             for ax, place in zip(figure.axes, self._places, strict=True):
                 ax.set_position(place)
-        self._image.value = png(figure)[0]
+        self._image.value = png(figure, settled)[0]
 
     def __repr__(self) -> str:
         return f"Slider: {self._alt}"
