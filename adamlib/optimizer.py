@@ -112,7 +112,8 @@ class Adam:
         _check_params(self._params, self._names)
         self._memory = np.array([byte_bounds(param) for param in self._params], np.uint64).T
         self._owners = _owners(self._params)
-        self._state: dict[int, AdamState] = {}
+        self._steps: dict[int, int] = {}  # t and the moments of the parameters that took a step
+        self._moments: dict[int, list[NDArray]] = {}
         self._prepared: dict[int, Any] = {}
 
     def step(self, grads: Params) -> None:
@@ -137,32 +138,35 @@ class Adam:
             float32)``.
         """
         options = self._options or self._hyperparameters()
-        pairs = list(self._pair(grads))
-        states = {i: self._state_of(i, param, options) for i, param, _ in pairs}
+        amsgrad = options["amsgrad"]
+        ready = [
+            (i, param, grad, self._moments_of(i, param, amsgrad))
+            for i, param, grad in self._pair(grads)
+        ]
         kernels = _kernels(self.backend)
         numbers: dict[int, tuple] = {}  # of a step, the same for all parameters that take it
-        for i, param, grad in pairs:
-            step, moments = states[i].step + 1, _moments(states[i])
+        for i, param, grad, moments in ready:
+            step = self._steps.get(i, 0) + 1
             if kernels and kernels.knows(param, options):
                 if step not in numbers:
                     numbers[step] = kernels.numbers(step, options)
                 if i not in self._prepared:
                     self._prepared[i] = kernels.Prepared(param, moments)
-                self._prepared[i].step(grad, options["amsgrad"], numbers[step])
+                self._prepared[i].step(grad, amsgrad, numbers[step])
             else:
-                _step_in_blocks(param, grad, states[i], options)
-            self._state[i] = AdamState(step, *moments)
+                _step_in_blocks(param, grad, AdamState(step - 1, *moments), options)
+            self._steps[i], self._moments[i] = step, moments
 
-    def _state_of(self, i: int, param: NDArray, options: dict[str, Any]) -> AdamState:
-        state = self._state.get(i)
-        if state is None:
-            return _zero_state(param, options["amsgrad"])
-        if options["amsgrad"] and state.max_exp_avg_sq is None:
+    def _moments_of(self, i: int, param: NDArray, amsgrad: bool) -> list[NDArray]:
+        moments = self._moments.get(i)
+        if moments is None:
+            return [np.zeros_like(param, subok=False) for _ in range(2 + bool(amsgrad))]
+        if amsgrad and len(moments) == 2:
             raise ValueError(
                 "amsgrad was switched on after the first step (expected it when the "
                 "optimizer is made)"
             )
-        return state
+        return moments
 
     def _hyperparameters(self) -> dict[str, Any]:
         """Return the hyperparameters, checked; they stay so until one is set."""
@@ -198,17 +202,17 @@ class Adam:
             values = list(grads)
         for i, (param, grad) in enumerate(zip(self._params, values, strict=True)):
             if grad is not None:
-                yield i, param, self._checked_grad(param, grad, f"grads{self._names[i]}")
+                yield i, param, self._checked_grad(param, grad, self._names[i])
 
     def _checked_grad(self, param: NDArray, grad: NDArray, name: str) -> NDArray:
         if not isinstance(grad, np.ndarray):
-            raise TypeError(f"{name} must be an array, got {type(grad).__name__}")
+            raise TypeError(f"grads{name} must be an array, got {type(grad).__name__}")
         if grad.shape != param.shape:
-            raise ValueError(f"{name} has shape {grad.shape} (expected {param.shape})")
+            raise ValueError(f"grads{name} has shape {grad.shape} (expected {param.shape})")
         if grad.dtype != param.dtype:
-            raise TypeError(f"{name} has dtype {grad.dtype} (expected {param.dtype})")
+            raise TypeError(f"grads{name} has dtype {grad.dtype} (expected {param.dtype})")
         if not param.flags.writeable:
-            raise ValueError(f"params{name.removeprefix('grads')} is read-only")
+            raise ValueError(f"params{name} is read-only")
         # A gradient that lies in a parameter's memory (of x·y it is y itself) would change
         # while that parameter is updated.
         if self._owners and grad.flags.owndata and id(grad) not in self._owners:
@@ -232,7 +236,13 @@ class Adam:
         group = self._hyperparameters() | {"params": list(range(len(self._params)))}
         if isinstance(self.params, dict):
             group["param_names"] = list(self.params)
-        state = {i: {k: v.copy() for k, v in _arrays(s).items()} for i, s in self._state.items()}
+        state = {
+            i: {
+                "step": np.array(self._steps[i]),
+                **{k: v.copy() for k, v in zip(MOMENTS, moments, strict=False)},
+            }
+            for i, moments in self._moments.items()
+        }
         return {"state": state, "param_groups": [group]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -255,7 +265,9 @@ class Adam:
             ``state_dict must be a dict, got list``; wrong dtypes.
         """
         options, saved = parse_state_dict(state_dict, self._params, self._names_of_dict())
-        self._state, self._prepared = {i: _copied(saved[i]) for i in saved}, {}
+        self._steps = {i: state.step for i, state in saved.items()}
+        self._moments = {i: [m.copy() for m in _moments(state)] for i, state in saved.items()}
+        self._prepared = {}
         for name, value in options.items():
             setattr(self, name, value)
 
@@ -385,19 +397,6 @@ def _step_in_blocks(
 def _moments(state: AdamState) -> list[NDArray]:
     moments = (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq)
     return [moment for moment in moments if moment is not None]
-
-
-def _zero_state(param: NDArray, amsgrad: bool) -> AdamState:
-    return AdamState(0, *(np.zeros_like(param, subok=False) for _ in range(2 + bool(amsgrad))))
-
-
-def _arrays(state: AdamState) -> dict[str, NDArray]:
-    named = zip(MOMENTS, _moments(state), strict=False)
-    return {"step": np.asarray(state.step), **dict(named)}
-
-
-def _copied(state: AdamState) -> AdamState:
-    return AdamState(state.step, *(moment.copy() for moment in _moments(state)))
 
 
 def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:
