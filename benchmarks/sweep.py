@@ -1,17 +1,19 @@
 """81 runs in one batch against the same 81 runs one after the other with torch.optim.Adam.
 
-    python benchmarks/sweep.py [--repeats 5]
+    python benchmarks/sweep.py [--rounds 7]
 
 Both train the same net from the same start on the same data, for every pair of lr and eps; the
 losses are compared before anything is measured.
 """
 
+import argparse
+
 import numpy as np
 import torch
 
-from adamlib.experiments import sweep
+from adamlib.experiments import interleaved, ratio, sweep
 from adamlib.problems import Problem, random_two_layer_net
-from timing import paired, repeats, summary, write
+from timing import rounded, summary, write
 
 CLAIM = "a sweep takes at most a fifth of the time of looping torch.optim.Adam over its runs"
 LR, EPS = np.geomspace(1e-4, 1e-1, 9), np.geomspace(1e-8, 1, 9)
@@ -49,7 +51,9 @@ def torch_run(problem: Problem, x: torch.Tensor, y: torch.Tensor, steps: int, **
 
 
 def main() -> None:
-    results, count = {}, repeats(5)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds, results = parser.parse_args().rounds, {}
     for name, (n, d_in, h, d_out, steps) in SIZES.items():
         net = random_two_layer_net(n=n, d_in=d_in, h=h, d_out=d_out)
         x, y = data(n, d_in, d_out)
@@ -61,9 +65,10 @@ def main() -> None:
             return [[torch_run(net, x, y, steps, lr=lr, eps=eps) for eps in EPS] for lr in LR]
 
         np.testing.assert_allclose(ours()[..., :20], np.array(other())[..., :20], rtol=1e-6)
-        found = results[name] = summary(paired(ours, other, count))
-        print(f"{name}: {found['ratio']} times as fast, {found['pairs']} pairs", flush=True)
-        print(f"    {found['smallest_ratio']} to {found['largest_ratio']}", flush=True)
+        times = interleaved({"sweep": ours, "loop": other}, rounds, at_least=0)
+        times_as_fast = rounded(ratio(times["loop"], times["sweep"]))
+        results[name] = summary(times, "sweep") | {"times_as_fast": times_as_fast}
+        print(f"{name}: {times_as_fast} times as fast, {rounds} rounds", flush=True)
     write("sweep", CLAIM, results)
 
 

@@ -1,49 +1,45 @@
-"""Times that can be compared: interleaved, paired, repeated; written with the machine's name.
+"""What all benchmarks share: the machine's name, the table, the file.
 
-A ratio is taken within a pair of neighbouring runs, so that a machine that is slow for a while is
-slow for both; of the ratios the median counts.
+Times are compared by `adamlib.experiments.interleaved` and `ratio`: measured in turn, ratios taken
+within a round, so that a machine that is slow for a while is slow for all; of the ratios the
+median counts.
 """
 
-import argparse
 import json
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from adamlib.experiments import Ratio, ratio
+
 FOLDER = Path(__file__).resolve().parent
+LIBRARIES = ("numpy", "numba", "torch", "jax", "optax")
 
 
-def paired(
-    ours: Callable[[], object], other: Callable[[], object], repeats: int
-) -> list[tuple[float, float]]:
-    """Run two functions in turn, each once unmeasured before; seconds of each pair."""
-    ours(), other()
-    return [(seconds(ours), seconds(other)) for _ in range(repeats)]
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
-def summary(pairs: list[tuple[float, float]]) -> dict[str, Any]:
-    """Medians, and the ratios `other / ours` with their spread."""
-    ratios = sorted(other / ours for ours, other in pairs)
+def summary(times: Mapping[str, Sequence[float]], reference: str) -> dict[str, Any]:
+    """For each name its median seconds, and how many times as long as `reference` it takes."""
     return {
-        "ours_s": round(statistics.median(ours for ours, _ in pairs), 4),
-        "other_s": round(statistics.median(other for _, other in pairs), 4),
-        "ratio": round(statistics.median(ratios), 2),
-        "smallest_ratio": round(ratios[0], 2),
-        "largest_ratio": round(ratios[-1], 2),
-        "pairs": len(pairs),
+        name: {
+            "seconds": significant(statistics.median(seconds)),
+            f"to_{reference.replace(' ', '_')}": rounded(ratio(seconds, times[reference])),
+            "rounds": len(seconds),
+        }
+        for name, seconds in times.items()
     }
+
+
+def rounded(found: Ratio) -> dict[str, float]:
+    """A ratio's median and spread, as the files hold it."""
+    return {name: significant(value) for name, value in found._asdict().items()}
+
+
+def significant(value: float, digits: int = 4) -> float:
+    """A number with few digits."""
+    return float(f"{value:.{digits}g}")
 
 
 def machine() -> dict[str, Any]:
@@ -55,8 +51,16 @@ def machine() -> dict[str, Any]:
         else os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "torch")},
+        **{name: found for name in LIBRARIES if (found := installed(name))},
     }
+
+
+def installed(library: str) -> str | None:
+    """Its version, or None."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def processor() -> str:
@@ -69,16 +73,9 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def write(name: str, claim: str, results: dict[str, Any]) -> None:
+def write(name: str, claim: str, results: Mapping[str, Any], **more: Any) -> None:
     """Write the results of one script beside it."""
-    record = {"claim": claim, "machine": machine(), "results": results}
+    record = {"claim": claim, "machine": machine() | more, "results": results}
     path = FOLDER / f"{name}.json"
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"wrote {path.relative_to(FOLDER.parent)}")
-
-
-def repeats(default: int) -> int:
-    """The number of pairs, from the command line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=default, help="pairs (default %(default)s)")
-    return parser.parse_args().repeats

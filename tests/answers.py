@@ -97,6 +97,12 @@ def counted_in_units(beta2, g):
     return v
 
 
+def averaged_with_out(exp_avg, grad, beta, scratch):
+    np.multiply(exp_avg, beta, exp_avg)
+    np.multiply(1 - beta, grad, scratch)
+    return np.add(scratch, exp_avg, out=exp_avg)
+
+
 RIGHT = {
     "00-names": [
         {
@@ -156,6 +162,19 @@ RIGHT = {
     "08-stuck": [doubled_until_it_sticks, counted_in_units],
     "08-eps": [6e-3, 2**-7, np.float32(0.0075)],
     "08-break": [1.95, np.float64(1.97), math.sqrt(3.8)],
+    "09-bytes": [
+        {
+            "float64": 7 * 8,
+            "float32": 28.0,
+            "float32, amsgrad": 9 * 4,
+            "bfloat16": np.int64(14),
+            "float32, betas = (0, 0.999)": 28,
+            "float32, weight decay": 28,
+        }
+    ],
+    "09-average": [averaged_with_out],
+    "09-time": [lambda n, b, w: n * b / w / 1e6],
+    "09-break": [16, 16.0, np.int64(16)],
 }
 
 
@@ -171,6 +190,7 @@ STEPS = RIGHT["03-first-steps"][0]
 COUNTS = RIGHT["03-dead-unit"][0]
 REGIONS = RIGHT["08-regions"][0]
 ROOTS = RIGHT["06-orders"][0]
+MOVED = RIGHT["09-bytes"][0]
 
 
 def average(values, beta, new=None, divide=None, each=None):
@@ -180,6 +200,45 @@ def average(values, beta, new=None, divide=None, each=None):
         if each:
             m /= 1 - beta**t
     return m / divide if divide else m
+
+
+def averaged_by_difference(exp_avg, grad, beta, scratch):
+    np.subtract(grad, exp_avg, out=scratch)
+    scratch *= 1 - beta
+    exp_avg += scratch
+    return exp_avg
+
+
+def averaged_in_a_new_array(exp_avg, grad, beta, scratch):
+    exp_avg = beta * exp_avg + (1 - beta) * grad
+    return exp_avg
+
+
+def averaged_with_a_new_array(exp_avg, grad, beta, scratch):
+    exp_avg[...] = beta * exp_avg + (1 - beta) * grad
+    return exp_avg
+
+
+def averaged_in_four(exp_avg, grad, beta, scratch):
+    exp_avg *= beta / (1 - beta)
+    exp_avg += grad
+    exp_avg *= 1 - beta
+    exp_avg *= 1
+    return exp_avg
+
+
+def averaged_with_swapped_weights(exp_avg, grad, beta, scratch):
+    np.multiply(grad, beta, out=scratch)
+    exp_avg *= 1 - beta
+    exp_avg += scratch
+    return exp_avg
+
+
+def averaged_in_the_gradient(exp_avg, grad, beta, scratch):
+    grad *= 1 - beta
+    exp_avg *= beta
+    exp_avg += grad
+    return exp_avg
 
 
 def swapped_average(values, beta):
@@ -670,5 +729,43 @@ WRONG = {
         ("out-of-range", 3.9),
         ("out-of-range", 0.01),
         ("not-finite", NAN),
+    ],
+    "09-bytes": [
+        ("nothing-written", changed(MOVED, float32=16)),
+        ("no-gradient", changed(MOVED, float32=24)),
+        ("numbers-not-bytes", changed(MOVED, float32=7)),
+        ("four-bytes", changed(MOVED, float64=28)),
+        ("float32-state", changed(MOVED, bfloat16=22)),
+        ("maximum-not-moved", changed(MOVED, **{"float32, amsgrad": 28})),
+        ("moved-once", changed(MOVED, **{"float32, amsgrad": 32})),
+        ("one-array-more", changed(MOVED, **{"float32, weight decay": 36})),
+        ("m-left-out", changed(MOVED, **{"float32, betas = (0, 0.999)": 20})),
+    ],
+    "09-average": [
+        ("difference-first", averaged_by_difference),
+        ("not-in-place", averaged_in_a_new_array),
+        ("new-arrays", averaged_with_a_new_array),
+        ("one-more-pass", averaged_in_four),
+        ("average-weights-swapped", averaged_with_swapped_weights),
+        ("gradient-mutated", averaged_in_the_gradient),
+    ],
+    "09-time": [
+        ("seconds", lambda n, b, w: n * b * 1e-9 / w),
+        ("no-bytes", lambda n, b, w: n / w * 1e-6),
+        ("upside-down", lambda n, b, w: n * b * w * 1e-6),
+        ("bits", lambda n, b, w: n * 8 * b / w / 1e6),
+        ("gibi", lambda n, b, w: n * b / w / 1024**3 * 1000),
+        ("mega", lambda n, b, w: n * b / w / 1e3),
+    ],
+    "09-break": [
+        ("bytes-not-numbers", 64),
+        ("shared-lines", 4),
+        ("shared-lines", 15),
+        ("eight-bytes", 8),
+        ("too-wide", 17),
+        ("too-wide", 1024),
+        ("not-whole", 0),
+        ("not-whole", 2.5),
+        ("not-whole", NAN),
     ],
 }

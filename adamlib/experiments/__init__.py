@@ -8,6 +8,8 @@
 ``first_steps``      what a first step comes to, with and without eps
 ``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk`
 ``precision``        Adam in 16 bits: its first step, its averages, and how to train
+``traffic``          the bytes that a step moves, counted
+``speed``            ways to take the same step, and how to compare their times
 ===================  ===============================================================
 """
 
@@ -45,18 +47,36 @@ from .precision import (
     take_step,
     train_in,
 )
+from .speed import (
+    NUMPY_WAYS,
+    TORCH_WAYS,
+    Ratio,
+    gpt2_shapes,
+    in_place,
+    interleaved,
+    numpy_step,
+    random_arrays,
+    ratio,
+    textbook,
+    torch_step,
+)
 from .sweeps import sweep
 from .traces import Stepper, Trace, run
+from .traffic import Traffic, numpy_traffic, torch_traffic
 
 __all__ = [
     "FIRST_STEPS",
+    "NUMPY_WAYS",
     "PRECISION_STEPS",
     "REPAIRS",
+    "TORCH_WAYS",
     "FirstStepMap",
     "NanSpread",
     "PrecisionMap",
+    "Ratio",
     "Stepper",
     "Trace",
+    "Traffic",
     "Walk",
     "best_run",
     "classify_first_step",
@@ -66,15 +86,22 @@ __all__ = [
     "eps_threshold",
     "first_step",
     "first_step_map",
+    "gpt2_shapes",
+    "in_place",
+    "interleaved",
     "moments_in",
     "momentum",
     "momentum_sweep",
     "nan_spread",
+    "numpy_step",
+    "numpy_traffic",
     "parameter_rates",
     "periodic_average",
     "precision_map",
     "predict_step",
+    "random_arrays",
     "rare_gradient",
+    "ratio",
     "rms_step",
     "rmsprop",
     "run",
@@ -84,6 +111,9 @@ __all__ = [
     "stochastic_round",
     "sweep",
     "take_step",
+    "textbook",
+    "torch_step",
+    "torch_traffic",
     "train_in",
     "walk",
 ]

@@ -9,6 +9,7 @@
 ``epsilon``          whole runs beside eps
 ``counterexamples``  walks on [−1, 1], denominators, the eps that turns Adam round
 ``precision``        Adam in 16 bits: maps of first steps, averages, repairs
+``speed``            how long a step takes, in units of the floor
 ===================  ===========================================================
 """
 
@@ -31,6 +32,7 @@ from .precision import (
     plot_precision_maps,
     plot_repairs,
 )
+from .speed import WAY_COLOURS, plot_floors, plot_step_times
 
 __all__ = [
     "COLOURS",
@@ -39,6 +41,7 @@ __all__ = [
     "FORMAT_COLOURS",
     "MINIMUM_ALT",
     "PRECISION_COLOURS",
+    "WAY_COLOURS",
     "check_alt",
     "new_axes",
     "plot_average",
@@ -48,6 +51,7 @@ __all__ = [
     "plot_eps_threshold",
     "plot_epsilon",
     "plot_first_step_map",
+    "plot_floors",
     "plot_gap",
     "plot_repairs",
     "plot_longest_steps",
@@ -56,6 +60,7 @@ __all__ = [
     "plot_paths",
     "plot_precision_maps",
     "plot_step_lengths",
+    "plot_step_times",
     "plot_sweep",
     "plot_symptoms",
     "plot_uncorrected_step",

@@ -1,0 +1,107 @@
+"""How long a step takes: in units of the floor, beside its bytes, and over its size."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .base import COLOURS, label_end, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WAY_COLOURS = {
+    "textbook": "#000000",
+    "in place": COLOURS["momentum"],
+    "blocked": COLOURS["RMSProp"],
+    "compiled": COLOURS["Adam"],
+    "torch single": COLOURS["without correction"],
+    "torch foreach": COLOURS["AMSGrad"],
+    "torch fused": "#56B4E9",
+    "ours fused": "#6A51A3",
+}
+"""The colour of a way to take the same step."""
+
+MARKERS = ("|", "o", "D")
+FLOOR = "#222222"
+
+
+def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = None) -> "Axes":
+    """Draw how many floors ways to take a step cost: a row a way, a mark a reason.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping of str to float
+        Way → what is counted or measured → its size, in units of the floor, above 0. At most
+        three kinds, the same in each row; they are named beside the marks of the first row.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One set of points a kind, the first ways on top; a thin line joins the points of a way.
+    """
+    ax = new_axes(figsize=(7.6, 0.55 * len(rows) + 1.5)) if ax is None else ax
+    ax.axvline(1, color=FLOOR, linewidth=1.1)
+    for row, (way, values) in enumerate(rows.items()):
+        colour = WAY_COLOURS.get(way, FLOOR)
+        ax.plot([min(values.values()), max(values.values())], [row, row], color=colour, alpha=0.35)
+        for i, (kind, value) in enumerate(values.items()):
+            marker = MARKERS[i]
+            size = 15 if marker == "|" else 7
+            style = dict(color=colour, markersize=size, markeredgewidth=2.2 if size > 9 else 1)
+            ax.plot([value], [row], marker, **style)
+            if row == 0:
+                ax.annotate(
+                    kind,
+                    (value, row),
+                    xytext=(0, -13 if i == 1 else 13),  # neighbours may be close
+                    textcoords="offset points",
+                    ha="center",
+                    va="top" if i == 1 else "bottom",
+                    color=colour,
+                )
+    largest = max(max(values.values()) for values in rows.values())
+    ax.set(xscale="log", xlim=(0.82, 1.6 * largest), ylim=(len(rows) - 0.5, -0.9))
+    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 50, 100) if tick <= 1.6 * largest]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("in units of the floor")
+    return ax
+
+
+def plot_step_times(
+    times: Mapping[str, Sequence[tuple[float, float]]], ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the time of a step over the number of parameters, in units of the floor.
+
+    Parameters
+    ----------
+    times : mapping of str to sequence of (float, float)
+        Way → pairs of the number of parameters and the time in units of the floor.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One line a way, labelled at its end.
+    """
+    ax = new_axes(figsize=(7.6, 4.4)) if ax is None else ax
+    ends = {}
+    for way, points in times.items():
+        x, y = zip(*points, strict=True)
+        ax.plot(x, y, color=WAY_COLOURS[way], marker="o", markersize=4)
+        ends[way] = (x[-1], y[-1])
+    ax.axhline(1, color=FLOOR, linewidth=1.1)
+    ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time, in units of the floor")
+    above = 0.0
+    for way, (x, y) in sorted(ends.items(), key=lambda entry: entry[1][1]):
+        above = max(y, above * 1.24)  # labels that would overlap move up
+        label_end(ax, x, above, way, WAY_COLOURS[way])
+    ticks = [tick for tick in (1, 3, 10, 30, 100) if tick <= ax.get_ylim()[1]]
+    ax.set_yticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    return ax
