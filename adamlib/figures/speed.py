@@ -60,9 +60,10 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
                     va="top" if i == 1 else "bottom",
                     color=colour,
                 )
-    largest = max(max(values.values()) for values in rows.values())
-    ax.set(xscale="log", xlim=(0.82, 1.6 * largest), ylim=(len(rows) - 0.5, -0.9))
-    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 50, 100) if tick <= 1.6 * largest]
+    every = [value for values in rows.values() for value in values.values()]
+    low, high = 0.82 * min(1, *every), 1.6 * max(1, *every)
+    ax.set(xscale="log", xlim=(low, high), ylim=(len(rows) - 0.5, -0.9))
+    ticks = [tick for tick in (0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100) if low <= tick <= high]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
     ax.set_yticks(range(len(rows)), list(rows))
