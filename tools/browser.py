@@ -4,7 +4,8 @@
 
 For every notebook of the reader's copy: no dialog or question appears, the mathematics is
 rendered, and 'Run All Cells' ends with every cell run and no error output. Every slider is moved
-to three places and shows three pictures. Works without a network.
+to three places and shows three pictures. Works without a network. Two browsers share the work:
+most of the time one waits for the page.
 """
 
 import hashlib
@@ -19,11 +20,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from lab import move_aside
 
@@ -40,6 +43,7 @@ QUESTIONS = ".jp-Dialog, .Toastify__toast"
 SECONDS_TO_START = 120
 SECONDS_TO_RUN = 300
 SECONDS_TO_REDRAW = 20
+BROWSERS_AT_ONCE = 2
 
 
 @contextmanager
@@ -240,9 +244,31 @@ def check_sliders(page: Page, path: Path, pictures: Path) -> int:
     return len(found)
 
 
-def try_notebook(context: BrowserContext, home: str, path: Path, pictures: Path) -> None:
-    """Everything that a reader does with one notebook."""
-    page = context.new_page()
+@contextmanager
+def new_page() -> Iterator[Page]:
+    """A page in a browser of its own."""
+    with (
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+    ):
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=browser_program(),
+            headless=True,
+            args=list(FLAGS),
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context.new_page()
+        context.close()
+
+
+def try_notebook(home: str, path: Path, pictures: Path) -> str:
+    """Everything that a reader does with one notebook; says what was done."""
+    with new_page() as page:
+        return try_in(page, home, path, pictures)
+
+
+def try_in(page: Page, home: str, path: Path, pictures: Path) -> str:
     page.goto(notebook_address(home, path.name))
     wait_for_notebook(page)
     check_no_question(page, f"when {path.name} opens")
@@ -258,9 +284,8 @@ def try_notebook(context: BrowserContext, home: str, path: Path, pictures: Path)
     check(not errors(cells), f"{path.name}: {errors(cells)}")
     sliders = check_sliders(page, path, pictures)
     check_no_question(page, f"while {path.name} runs")
-    page.close()
     moved = f", {sliders} slider moved" if sliders else ""
-    print(f"passed  {path.name}: {len(cells)} cells run{moved}", flush=True)
+    return f"passed  {path.name}: {len(cells)} cells run{moved}"
 
 
 def browser_program() -> str:
@@ -273,24 +298,18 @@ def browser_program() -> str:
 def main(argv: Sequence[str] = sys.argv[1:]) -> int:
     pictures = Path(argv[0] if argv else "screenshots").resolve()
     pictures.mkdir(parents=True, exist_ok=True)
-    with (
-        fresh_work(ROOT / "work"),
-        lab() as home,
-        sync_playwright() as playwright,
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
-    ):
-        first = min((ROOT / "notebooks").glob("*.ipynb")).name
-        check(f"/lab/tree/{first}?" in home, f"{home} is not the first notebook, {first}")
-        context = playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=browser_program(),
-            headless=True,
-            args=list(FLAGS),
-            viewport={"width": 1280, "height": 900},
-        )
-        for original in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            try_notebook(context, home, ROOT / "work" / original.name, pictures)
-        context.close()
+    names = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    browsers = ProcessPoolExecutor(BROWSERS_AT_ONCE, get_context("spawn"))
+    with fresh_work(ROOT / "work"), lab() as home, browsers:
+        check(f"/lab/tree/{names[0]}?" in home, f"{home} is not the first notebook, {names[0]}")
+        tries = [
+            browsers.submit(try_notebook, home, ROOT / "work" / name, pictures) for name in names
+        ]
+        try:
+            for each in tries:
+                print(each.result(), flush=True)
+        finally:
+            browsers.shutdown(cancel_futures=True)  # after a failure the others need not be tried
     print(f"pictures are in {pictures}")
     return 0
 
