@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from adamlib import adam_step, init_state
+import adamlib
+from adamlib import adam_step, init_state, kernels
 from adamlib.experiments import (
     NUMPY_WAYS,
     TORCH_WAYS,
@@ -84,6 +85,8 @@ def test_each_way_goes_its_own_way(monkeypatch):
         "torch foreach": (True, False),
         "torch fused": (False, True),
     }
+    for way, cls in [("torch single", torch.optim.Adam), ("ours", adamlib.pytorch.Adam)]:
+        assert type(torch_step(way, params, grads).__self__) is cls
     made = []
     monkeypatch.setattr(speed, "Adam", lambda *args, **options: made.append(options["backend"]))
     for way in ("blocked", "compiled"):
@@ -92,11 +95,14 @@ def test_each_way_goes_its_own_way(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [5, PARALLEL_FROM + 1])
-def test_the_floor_adds_the_gradient_to_three_arrays(size):
+def test_the_floor_adds_the_gradient_to_three_arrays(size, monkeypatch):
+    asked = []
+    monkeypatch.setattr(kernels.numba, "get_num_threads", lambda: asked.append(0) or 3)
     param, grad, m, v = (np.full(size, x, np.float32) for x in (1, 2, 3, 4))
     touch(param, grad, m, v)
     for array, expected in [(param, 3), (grad, 2), (m, 5), (v, 6)]:
         np.testing.assert_array_equal(array, expected)
+    assert bool(asked) == (size > PARALLEL_FROM)  # as many cores as a step, from the same size on
     params, grads = random_arrays(SHAPES)
     numpy_step("floor", params, grads)()
     np.testing.assert_array_equal(params[0], grads[0])

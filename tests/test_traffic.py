@@ -35,6 +35,7 @@ NUMPY = {
     "room, then used": (lambda a, b: np.sqrt(a, out=np.empty_like(a)), of(1, 1, 1, 1)),
     "a sum": (lambda a, b: np.add.reduce(a), of(1, 0, 0, 1)),
     "numbers": (lambda a, b: np.sqrt(2.0) + a[0], of(0, 0, 0, 0)),
+    "an array of one number": (lambda a, b: a[:1] + a[:1], of(0, 0, 0, 0)),
     "two operations": (lambda a, b: np.sqrt(a) + b, of(3, 2, 2, 2)),
 }
 
