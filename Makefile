@@ -11,6 +11,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 JUNIT ?=
 SCREENSHOTS ?= screenshots
+BENCHMARKS ?= starting memory floor pages step sweep suite
 export PIP_ARGS
 
 # -I: without the current folder, where `adamlib` could be imported without being installed
@@ -82,7 +83,9 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) tools/browser.py $(SCREENSHOTS)
 
 bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
-	@$(PY) benchmarks/sweep.py
+	@failed=0; for script in $(BENCHMARKS); do \
+	    echo "== $$script"; $(PY) benchmarks/$$script.py || failed=1; \
+	done; exit $$failed
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots

@@ -10,7 +10,6 @@ told to keep its memory (glibc's MALLOC_MMAP_MAX_ and MALLOC_TRIM_THRESHOLD_; Li
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 
@@ -37,6 +36,8 @@ KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 def page_faults() -> int:
     """How often this process has touched a page that had to be provided first."""
+    import resource  # there is none on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
