@@ -1,22 +1,23 @@
 """One step of Adam, pure, for any array library.
 
-`adam_step` is the algorithm of the course: read it beside Algorithm 1 of Kingma & Ba (2015).
-Everything that is not in the paper (checks, complex numbers, other dialects) stands in
-helpers below it.
+`adam_step` is the algorithm of the course: it checks what it is given and hands it to `update`,
+which you read beside Algorithm 1 of Kingma & Ba (2015). Everything that is not in the paper
+(complex numbers, other dialects) stands in helpers below them.
 """
 
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
 from .dialects import Dialect, find_dialect
-from .moments import bias_correction, ema
+from .moments import bias_correction
 
 Array = Any  # an array of NumPy, torch or any other array-API library
+Number = float | Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,36 +172,109 @@ def adam_step(
         options |= dict(decoupled_weight_decay=decoupled_weight_decay, maximize=maximize)
         return _complex_step(xp, param, grad, state, lr=lr, eps=eps, **options)
     lr, eps = _scalar_or_like(xp, "lr", lr, param), _scalar_or_like(xp, "eps", eps, param)
-    beta1, beta2 = betas
-    weight_decay = float(weight_decay)
     step = state.step + 1
+    numbers = Numbers(
+        lr,
+        *map(float, betas),  # a float64 of NumPy's would widen a float32 array, a float does not
+        eps,
+        float(weight_decay) or None,
+        *(bias_correction(beta, step) for beta in betas),
+    )
+    moments = state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq if amsgrad else None
+    param, *moments = update(
+        xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize
+    )
+    return _as_arrays(xp, param, AdamState(step, *moments))
 
+
+class Numbers(NamedTuple):
+    """The numbers of one step of `update`: Python floats, or 0-d tensors of float64.
+
+    Attributes
+    ----------
+    lr, beta1, beta2, eps
+        As `adam_step` takes them; lr and eps may be arrays that broadcast.
+    weight_decay
+        None for no decay, so that which lines of the rule are run never hangs on a number.
+    bias_correction1, bias_correction2
+        1 − β₁ᵗ and 1 − β₂ᵗ.
+    """
+
+    lr: Number
+    beta1: Number
+    beta2: Number
+    eps: Number
+    weight_decay: Number | None
+    bias_correction1: Number
+    bias_correction2: Number
+
+
+def update(
+    xp: Any,
+    rule: Dialect,
+    param: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    max_exp_avg_sq: Array | None,
+    numbers: Numbers,
+    decoupled_weight_decay: bool = False,
+    maximize: bool = False,
+) -> tuple[Array, Array, Array, Array | None]:
+    """The rule itself: Algorithm 1 on arrays that `adam_step` has checked.
+
+    `adam_step` calls it with Python floats, and `adamlib.compiled` has ``torch.compile`` trace
+    it with 0-d tensors: this is the one place where the rule is written.
+
+    Parameters
+    ----------
+    xp : module
+        Has ``sqrt``, ``maximum`` and ``atan2`` for the arrays.
+    rule : Dialect
+    param, grad, exp_avg, exp_avg_sq : real arrays of one shape and dtype
+        θₜ₋₁, gₜ, mₜ₋₁, vₜ₋₁; not changed.
+    max_exp_avg_sq : array or None
+        AMSGrad's maximum so far; None: no AMSGrad.
+    numbers : Numbers
+    decoupled_weight_decay, maximize : bool
+
+    Returns
+    -------
+    param, exp_avg, exp_avg_sq, max_exp_avg_sq
+        θₜ, mₜ, vₜ and the new maximum, or None.
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 02.
+    """
+    lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2 = numbers
+    amsgrad = max_exp_avg_sq is not None
+    decays = weight_decay is not None
     if maximize:
         grad = -grad
-    if weight_decay and decoupled_weight_decay and rule.decoupled_weight_decay == "before":
+    if decays and decoupled_weight_decay and rule.decoupled_weight_decay == "before":
         param = param * (1 - _decay_rate(rule, lr, weight_decay))
-    elif weight_decay and not decoupled_weight_decay:
+    elif decays and not decoupled_weight_decay:
         grad = grad + weight_decay * param
 
-    exp_avg = ema(state.exp_avg, grad, beta1)
-    exp_avg_sq = ema(state.exp_avg_sq, grad * grad, beta2)
-    max_exp_avg_sq = xp.maximum(state.max_exp_avg_sq, exp_avg_sq) if amsgrad else None
-    bias_correction1 = bias_correction(beta1, step)
-    bias_correction2 = bias_correction(beta2, step)
+    exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+    exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (grad * grad)
 
     if rule.is_algorithm_1:
+        max_exp_avg_sq = xp.maximum(max_exp_avg_sq, exp_avg_sq) if amsgrad else None
         step_size = lr / bias_correction1  # α·m̂ = (α/(1−β₁ᵗ))·m: one pass over memory less
         exp_avg_sq_hat = (max_exp_avg_sq if amsgrad else exp_avg_sq) / bias_correction2
         param = param - step_size * exp_avg / (xp.sqrt(exp_avg_sq_hat) + eps)
-        return _as_arrays(xp, param, AdamState(step, exp_avg, exp_avg_sq, max_exp_avg_sq))
+        return param, exp_avg, exp_avg_sq, max_exp_avg_sq
 
     corrections = (bias_correction1, bias_correction2)
-    largest = state.max_exp_avg_sq if amsgrad else None
-    quotient, max_exp_avg_sq = _in_dialect(xp, rule, exp_avg, exp_avg_sq, largest, eps, corrections)
+    quotient, max_exp_avg_sq = _in_dialect(
+        xp, rule, exp_avg, exp_avg_sq, max_exp_avg_sq, eps, corrections
+    )
     param = param - lr * quotient
-    if weight_decay and decoupled_weight_decay and rule.decoupled_weight_decay == "after":
+    if decays and decoupled_weight_decay and rule.decoupled_weight_decay == "after":
         param = param * (1 - _decay_rate(rule, lr, weight_decay))
-    return _as_arrays(xp, param, AdamState(step, exp_avg, exp_avg_sq, max_exp_avg_sq))
+    return param, exp_avg, exp_avg_sq, max_exp_avg_sq
 
 
 def _in_dialect(
@@ -210,7 +284,7 @@ def _in_dialect(
     exp_avg_sq: Array,
     largest: Array | None,
     eps: float | Array,
-    corrections: tuple[float, float],
+    corrections: tuple[Number, Number],
 ) -> tuple[Array, Array | None]:
     """Return what a dialect multiplies by lr, and the maximum that its AMSGrad keeps."""
     bias_correction1 = corrections[0] if rule.corrects_exp_avg else 1.0
@@ -229,11 +303,12 @@ def _in_dialect(
     if rule.eps_placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
         return exp_avg_hat / xp.sqrt(exp_avg_sq_hat + eps / bias_correction2), largest
     if rule.eps_placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
-        eps = eps / math.sqrt(bias_correction2)
+        is_number = isinstance(bias_correction2, float)
+        eps = eps / (math.sqrt if is_number else xp.sqrt)(bias_correction2)
     return exp_avg_hat / (xp.sqrt(exp_avg_sq_hat) + eps), largest
 
 
-def _decay_rate(rule: Dialect, lr: float | Array, weight_decay: float) -> float | Array:
+def _decay_rate(rule: Dialect, lr: Number, weight_decay: Number) -> Number:
     """Return the share by which the dialect's decoupled decay shrinks the parameter."""
     return lr * weight_decay if rule.decay_scale == "lr" else weight_decay
 
