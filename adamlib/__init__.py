@@ -11,10 +11,12 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.kernels``         the step compiled with numba, where that is installed
 ``adamlib.checkpoints``     state dicts and checkpoint files, checked and written whole
 ``adamlib.optimizer``       Adam for NumPy arrays, in place, with checkpoints
+``adamlib.compiled``        the step compiled by torch, in C++ or Triton: fused=True
 ``adamlib.pytorch``         Adam and AdamW for torch, drop-in
 ``adamlib.identification``  which Adam is this function, or which mistake
 ``adamlib.problems``        what to minimise
 ``adamlib.experiments``     run an optimizer on a problem and keep a trace
+``adamlib.distributed``     train on many processes, by DDP and FSDP2, started by torchrun
 ``adamlib.figures``         draw a trace
 ``adamlib.sliders``         move a slider, and a figure is redrawn
 ``adamlib.exercises``       check an answer, take a hint, see the solution
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from . import (
         adam,
         dialects,
+        distributed,
         exercises,
         experiments,
         figures,
@@ -74,6 +77,7 @@ _MODULES = (
     "identification",
     "problems",
     "experiments",
+    "distributed",
     "figures",
     "sliders",
     "exercises",
@@ -90,6 +94,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "bias_correction",
     "check",
     "dialects",
+    "distributed",
     "ema",
     "ema_weights",
     "exercises",

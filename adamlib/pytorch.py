@@ -264,8 +264,10 @@ class Adam(Optimizer):
                 raise RuntimeError(
                     "Adam does not support sparse gradients, please consider SparseAdam instead"
                 )
+            if not group["amsgrad"]:
+                continue
             state = self.state.get(param)
-            if group["amsgrad"] and state and "max_exp_avg_sq" not in state:
+            if state and "max_exp_avg_sq" not in state:
                 raise ValueError(
                     "amsgrad was switched on after the first step (expected it when the "
                     "optimizer is made)"
@@ -296,7 +298,7 @@ class Adam(Optimizer):
         self, params: list[Tensor], states: list[dict[str, Tensor]], plan: compiled.Plan
     ) -> None:
         self.state.update(zip(params, states, strict=True))
-        for state in states:
+        for state in states:  # on a CPU `torch._foreach_add_` takes longer
             state["step"] += ONE
         compiled.run(plan)
 

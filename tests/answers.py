@@ -103,6 +103,11 @@ def averaged_with_out(exp_avg, grad, beta, scratch):
     return np.add(scratch, exp_avg, out=exp_avg)
 
 
+def held_by_counting(params, processes, stage):
+    shared_from = {"exp_avg": 1, "exp_avg_sq": 1, "grad": 2, "param": 3}
+    return sum(4 * params / (processes if stage >= s else 1) for s in shared_from.values())
+
+
 RIGHT = {
     "00-names": [
         {
@@ -175,6 +180,20 @@ RIGHT = {
     "09-average": [averaged_with_out],
     "09-time": [lambda n, b, w: n * b / w / 1e6],
     "09-break": [16, 16.0, np.int64(16)],
+    "10-equal": [
+        {
+            "two and one, a summed loss, SGD": " Neither",
+            "stopped, and gone on with by one": "TO ROUNDING",
+            "stopped, and gone on with by two": "to the bit",
+            "two processes and one, a whole batch": "to rounding ",
+            "two processes and one that averages": "To the bit",
+            "DDP and FSDP2": "to the bit",
+        }
+    ],
+    "10-memory": [held_by_counting, lambda n, p, s: 4 * n * (4 - (s + bool(s)) * (1 - 1 / p))],
+    "10-eps": [lambda p, lr, eps: (lr, eps * p**-1), lambda p, lr, eps: np.array([lr, eps / p])],
+    "10-width": [lambda e, n, d: (1.5 * n * d) ** -1 / e / e],
+    "10-break": [(1e-5, 1e3, -1e3), np.float32([2**20, -(2**20), 2**-10]), [1e-6, -1e10, 1e10]],
 }
 
 
@@ -191,6 +210,7 @@ COUNTS = RIGHT["03-dead-unit"][0]
 REGIONS = RIGHT["08-regions"][0]
 ROOTS = RIGHT["06-orders"][0]
 MOVED = RIGHT["09-bytes"][0]
+EQUAL = RIGHT["10-equal"][0]
 
 
 def average(values, beta, new=None, divide=None, each=None):
@@ -767,5 +787,59 @@ WRONG = {
         ("not-whole", 0),
         ("not-whole", 2.5),
         ("not-whole", NAN),
+    ],
+    "10-equal": [
+        ("averages-alike", changed(EQUAL, **{"DDP and FSDP2": "to rounding"})),
+        (
+            "averages-alike",
+            changed(EQUAL, **{"two processes and one that averages": "to rounding"}),
+        ),
+        ("another-sum", changed(EQUAL, **{"two processes and one, a whole batch": "to the bit"})),
+        ("only-rounded", changed(EQUAL, **{"two processes and one, a whole batch": "neither"})),
+        ("all-is-kept", changed(EQUAL, **{"stopped, and gone on with by two": "To rounding"})),
+        ("another-sum", changed(EQUAL, **{"stopped, and gone on with by one": "to the bit"})),
+        ("half-the-gradient", changed(EQUAL, **{"two and one, a summed loss, SGD": "to rounding"})),
+        ("half-the-gradient", changed(EQUAL, **{"two and one, a summed loss, SGD": "to the bit"})),
+    ],
+    "10-memory": [
+        ("nothing-shared", lambda n, p, stage: 16.0 * n),
+        ("everything-shared", lambda n, p, stage: n * 4 * 4 / p),
+        ("moments-forgotten", lambda n, p, s: [8 * n, 8 * n, 4 * n + 4 * n / p, 8 * n / p][s]),
+        (
+            "gradient-forgotten",
+            lambda n, p, s: n * ([4, 4, 4, 0][s] + [8, 8 / p, 8 / p, 12 / p][s]),
+        ),
+        ("one-moment", lambda n, p, s: n * (12 - 4 * s + 4 * s / p)),
+        ("gradient-first", lambda n, p, s: n * [16, 12 + 4 / p, 4 + 12 / p, 16 / p][s]),
+        ("parameters-first", lambda n, p, s: n * [16, 12 + 4 / p, 8 + 8 / p, 16 / p][s]),
+        ("not-shared", lambda n, p, s: n * [16, 8, 4, 0][s]),
+        ("numbers-not-bytes", lambda n, p, s: held_by_counting(n, p, s) / 4),
+    ],
+    "10-eps": [
+        ("as-for-sgd", lambda p, lr, eps: (p * lr, eps)),
+        ("both", lambda p, lr, eps: (p * lr, eps / p)),
+        ("upside-down", lambda p, lr, eps: [lr, p * eps]),
+        ("eps-kept", lambda p, lr, eps: (lr, eps)),
+        ("lr-divided", lambda p, lr, eps: np.array([lr, eps]) / p),
+        ("root", lambda p, lr, eps: [lr, eps * p**-0.5]),
+        ("square", lambda p, lr, eps: [lr, eps / p / p]),
+    ],
+    "10-width": [
+        ("not-squared", lambda e, n, d: 1 / (1.5 * n * d * e)),
+        ("root-of-it", lambda e, n, d: math.sqrt(2 / (3 * n * d)) / e),
+        ("upside-down", lambda e, n, d: 1.5 * n * d * e * e),
+        ("outputs-forgotten", lambda e, n, d: 2 / (3 * n * e * e)),
+        ("examples-forgotten", lambda e, n, d: 2 / (3 * d * e * e)),
+        ("all-units-on", lambda e, n, d: 4 / (3 * n * d) / e**2),
+        ("variance-forgotten", lambda e, n, d: 2 / (n * d) / e**2),
+    ],
+    "10-break": [
+        ("same-sum", [1.0, 2.0, 3.0]),
+        ("same-sum", [4.0, -4.0, 0.0]),
+        ("both-move", [1.0, 2.0**-24, 2.0**-24]),
+        ("held-back", [1.0, -1.0, 2.0e-8]),
+        ("not-finite", [3e38, 3e38, -3e38]),
+        ("not-finite", [1.0, NAN, 0.0]),
+        ("not-finite", [1e300, -1e300, 1.0]),
     ],
 }

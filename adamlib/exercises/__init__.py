@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 from .base import Exercise, NotAttempted, NotYet, error_text
 from .running import Answer, limited
 
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09")
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
 NOTHING_DONE = {
     "RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP",
 }  # fmt: skip

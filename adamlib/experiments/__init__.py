@@ -10,6 +10,7 @@
 ``precision``        Adam in 16 bits: its first step, its averages, and how to train
 ``traffic``          the bytes that a step moves, counted
 ``speed``            ways to take the same step, and how to compare their times
+``scale``            gradients and first steps beside the width of a net
 ===================  ===============================================================
 """
 
@@ -47,6 +48,7 @@ from .precision import (
     take_step,
     train_in,
 )
+from .scale import WidthScan, first_step_of_noise, gradient_at_width, width_scan
 from .speed import (
     NUMPY_WAYS,
     TORCH_WAYS,
@@ -78,6 +80,7 @@ __all__ = [
     "Trace",
     "Traffic",
     "Walk",
+    "WidthScan",
     "best_run",
     "classify_first_step",
     "constant_steps",
@@ -86,6 +89,8 @@ __all__ = [
     "eps_threshold",
     "first_step",
     "first_step_map",
+    "first_step_of_noise",
+    "gradient_at_width",
     "gpt2_shapes",
     "in_place",
     "interleaved",
@@ -116,4 +121,5 @@ __all__ = [
     "torch_traffic",
     "train_in",
     "walk",
+    "width_scan",
 ]

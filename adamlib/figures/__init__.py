@@ -9,6 +9,7 @@
 ``epsilon``          whole runs beside eps
 ``counterexamples``  walks on [−1, 1], denominators, the eps that turns Adam round
 ``precision``        Adam in 16 bits: maps of first steps, averages, repairs
+``scale``            runs that drift apart, and the width where gradients meet eps
 ``speed``            how long a step takes, in units of the floor
 ===================  ===========================================================
 """
@@ -32,6 +33,7 @@ from .precision import (
     plot_precision_maps,
     plot_repairs,
 )
+from .scale import plot_apart, plot_width
 from .speed import WAY_COLOURS, plot_floors, plot_step_times
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "WAY_COLOURS",
     "check_alt",
     "new_axes",
+    "plot_apart",
     "plot_average",
     "plot_averages_in",
     "plot_denominators",
@@ -65,6 +68,7 @@ __all__ = [
     "plot_symptoms",
     "plot_uncorrected_step",
     "plot_walks",
+    "plot_width",
     "png",
     "show",
 ]
