@@ -399,17 +399,12 @@ def _local(
 
 
 def _numbers(group: dict[str, Any], step: float) -> Tensor:
+    """Return what `Numbers` holds, in its order."""
     beta1, beta2 = map(float, group["betas"])
-    numbers = Numbers(
-        float(group["lr"]),
-        beta1,
-        beta2,
-        float(group["eps"]),
-        float(group["weight_decay"]),
-        1 - beta1**step,
-        1 - beta2**step,
-    )
-    return torch.frombuffer(array("d", numbers), dtype=torch.float64)  # faster than torch.tensor
+    lr, eps, weight_decay = group["lr"], group["eps"], group["weight_decay"]
+    corrections = 1 - beta1**step, 1 - beta2**step
+    numbers = array("d", (lr, beta1, beta2, eps, weight_decay, *corrections))
+    return torch.frombuffer(numbers, dtype=torch.float64)  # faster than torch.tensor
 
 
 def _flatten(param: Tensor, state: dict[str, Tensor], amsgrad: bool) -> Flat:
