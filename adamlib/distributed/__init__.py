@@ -1,0 +1,34 @@
+"""Train the net of notebook 04 on many processes, started by torchrun.
+
+==============  =================================================================
+``jobs``        what to train, as data, and what happened: `Job`, `Result`
+``training``    the loop, as one of many processes: `train`, `wrap`
+``sharded``     checkpoints that many write and any number reads
+``launching``   `launch`: start it from a notebook, by torchrun
+``__main__``    the script that torchrun starts
+==============  =================================================================
+
+Everything distributed is PyTorch's: DDP, FSDP2, ``torch.distributed.checkpoint``, and torchrun,
+which starts a job anew when one of its processes dies. The optimizer is `adamlib.pytorch.Adam`,
+unchanged. tools/launch.sh starts the script on a laptop and on a cluster.
+"""
+
+from .jobs import HELD, Job, Result
+from .launching import launch
+from .sharded import latest_checkpoint, load_checkpoint, save_checkpoint
+from .training import examples, new_model, new_optimizer, train, wrap
+
+__all__ = [
+    "HELD",
+    "Job",
+    "Result",
+    "examples",
+    "latest_checkpoint",
+    "launch",
+    "load_checkpoint",
+    "new_model",
+    "new_optimizer",
+    "save_checkpoint",
+    "train",
+    "wrap",
+]

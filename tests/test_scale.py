@@ -1,0 +1,154 @@
+"""Gradients and first steps beside the width, against torch, theory and drawn numbers."""
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: no window, on any machine
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+
+from adamlib.experiments import first_step_of_noise, gradient_at_width, width_scan
+from adamlib.figures import COLOURS, FORMAT_COLOURS, plot_apart, plot_width
+from adamlib.problems import random_two_layer_net
+
+WIDTHS = (64, 256, 1024, 4096)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return width_scan(WIDTHS, eps=(1e-3, 1e-5, 1e-8))
+
+
+def torchs_gradient_and_step(width, eps):
+    """Root mean squares, by torch's layers, loss and optimizer."""
+    net = random_two_layer_net(0, 64, 64, width, 10)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((64, 64)), rng.standard_normal((64, 10))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, 10)
+    ).double()
+    with torch.no_grad():
+        for param, name in zip(model.parameters(), ("W1", "b1", "W2", "b2"), strict=True):
+            param.copy_(torch.from_numpy(net.start[name]))
+    loss = torch.nn.MSELoss()(model(torch.from_numpy(x)), torch.from_numpy(y))
+    loss.backward()
+    weight = model[0].weight
+    before = weight.detach().clone()
+    torch.optim.Adam([weight], lr=1.0, eps=eps).step()
+    rms = [array.square().mean().sqrt().item() for array in (weight.grad, weight.data - before)]
+    return loss.item(), *rms
+
+
+@pytest.mark.parametrize("eps, row", [(1e-3, 0), (1e-8, 2)])
+@pytest.mark.parametrize("width, column", [(64, 0), (1024, 2)])
+def test_it_is_torchs_gradient_and_torchs_first_step(scan, width, column, eps, row):
+    loss, gradient, step = torchs_gradient_and_step(width, eps)
+    # float64, sums of up to 65536 squares, and a step that is added to weights of 0.1
+    np.testing.assert_allclose(scan.losses[column], loss, rtol=1e-12)
+    np.testing.assert_allclose(scan.gradients[column], gradient, rtol=1e-12)
+    np.testing.assert_allclose(scan.steps[row, column], step, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sizes", [{}, dict(n=16), dict(d_out=40), dict(d_in=256)])
+def test_theory_is_right_within_a_twentieth(sizes, seed):
+    found = width_scan(WIDTHS[1:], **sizes, seed=seed)
+    expected = gradient_at_width(found.widths, found.n, found.d_out, found.losses)
+    np.testing.assert_allclose(found.gradients, expected, rtol=0.05)
+
+
+def test_theory_falls_short_where_the_net_itself_is_most_of_the_error():
+    """As its docstring says: with many more examples than inputs."""
+    found = width_scan((1024,), n=4096, d_in=16)
+    assert found.gradients > 1.5 * gradient_at_width(1024, 4096, 10, found.losses)
+
+
+def test_gradients_fall_like_the_root_of_the_width(scan):
+    slope = np.polyfit(np.log(scan.widths), np.log(scan.gradients), 1)[0]
+    assert abs(slope + 0.5) < 0.01
+    assert 4e-3 < scan.gradients[0] < 4.5e-3 and 5e-4 < scan.gradients[-1] < 5.5e-4
+
+
+def test_a_large_eps_is_felt_and_the_default_is_not(scan):
+    assert 0.65 < scan.steps[0, 0] < 0.75 and 0.25 < scan.steps[0, -1] < 0.35
+    assert np.all(np.diff(scan.steps[0]) < -0.05)
+    assert np.all(np.abs(scan.steps[2] - 1) < 2e-4)
+
+
+def test_the_steps_are_those_of_normal_gradients_within_a_twentieth(scan):
+    expected = first_step_of_noise(scan.eps[:, None] / scan.gradients)
+    np.testing.assert_allclose(scan.steps, expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 0.1, 1.0, 30.0])
+def test_steps_of_noise_are_those_of_drawn_numbers(ratio):
+    z = np.abs(np.random.default_rng(0).standard_normal(1_000_000))
+    square = (z / (z + ratio)) ** 2
+    # four standard errors of the mean square; the root has half the relative error
+    error = 4 * square.std() / 1000 / square.mean() / 2
+    np.testing.assert_allclose(first_step_of_noise(ratio), np.sqrt(square.mean()), rtol=error)
+
+
+def test_steps_of_noise_at_the_ends():
+    assert first_step_of_noise(0.0) == 1.0
+    np.testing.assert_allclose(first_step_of_noise(1e8), 1e-8, rtol=1e-4)
+    assert first_step_of_noise(np.ones((2, 3))).shape == (2, 3)
+
+
+def test_nothing_to_scan_is_refused():
+    with pytest.raises(ValueError, match=r"no widths \(expected one or more\)"):
+        width_scan(())
+    with pytest.raises(ValueError, match="Invalid sizes"):
+        width_scan((0,))
+
+
+def test_plot_width_draws_theory_and_what_was_measured(scan):
+    figure = plot_width(scan)
+    left, right = figure.axes
+    theory, dots, *lines = left.lines
+    width, sigma = theory.get_data()
+    np.testing.assert_allclose(sigma * np.sqrt(width), sigma[0] * np.sqrt(width[0]))
+    np.testing.assert_array_equal(dots.get_data(), [scan.widths, scan.gradients])
+    assert [line.get_ydata()[0] for line in lines] == scan.eps.tolist()
+    # the dots lie on the line, to a tenth
+    np.testing.assert_allclose(np.interp(scan.widths, width, sigma), scan.gradients, rtol=0.1)
+    curves, measured = right.lines[::2], right.lines[1::2]
+    for eps, steps, curve, points in zip(scan.eps, scan.steps, curves, measured, strict=True):
+        np.testing.assert_array_equal(points.get_data(), [scan.widths, steps])
+        np.testing.assert_allclose(curve.get_ydata(), first_step_of_noise(eps / sigma))
+        assert curve.get_color() == points.get_color()
+    assert curves[-1].get_color() == to_rgb(COLOURS["Adam"])
+    assert [text.get_text() for text in right.texts] == [
+        f"ε = $10^{{{power}}}$" for power in (-3, -5, -8)
+    ]
+    for text, curve in zip(right.texts, curves, strict=True):  # where its step is a half
+        x, y = text.xy
+        assert y == 0.5 and abs(np.interp(x, *curve.get_data()) - 0.5) < 0.03
+    plt.close(figure)
+
+
+def test_plot_width_draws_into_given_axes(scan):
+    figure, axes = plt.subplots(ncols=2)
+    assert plot_width(scan, axes) is figure
+    assert all(ax.lines for ax in axes)
+    plt.close(figure)
+
+
+def test_plot_apart_draws_the_distances_and_the_switch():
+    distances = {
+        "float32": np.array([1e-8, 1e-7, 1e-4]),
+        "float64": np.array([1e-17, 1e-16, 1e-16]),
+    }
+    ax = plot_apart(distances, switch=2)
+    *lines, switch = ax.lines
+    for line, (name, apart) in zip(lines, distances.items(), strict=True):
+        np.testing.assert_array_equal(line.get_data(), [[1, 2, 3], apart])
+        assert line.get_color() == FORMAT_COLOURS[name]
+    assert set(switch.get_xdata()) == {2}
+    labels = {text.get_text(): text.xy for text in ax.texts}
+    assert labels["float32"] == (3, 1e-4) and labels["float64"] == (3, 1e-16)
+    assert ax.get_yscale() == "log"
+    plt.close(ax.figure)
