@@ -35,8 +35,8 @@ STARTS = {
     "a first figure": (
         "import adamlib; from adamlib.experiments import run; "
         "from adamlib.problems import narrow_valley; from adamlib.figures import plot_paths, png; "
-        "valley = narrow_valley(); trace = run(valley, adamlib.Adam, 50); "
-        "png(plot_paths(valley, {'Adam': trace}))"
+        "valley = narrow_valley(); trace = run(valley, adamlib.Adam, 50, 'Adam', keep_path=True); "
+        "png(plot_paths(valley, [trace]))"
     ),
 }
 PAIRS = (
