@@ -44,6 +44,8 @@ def test_what_is_faster_than_the_floor_is_inside_the_picture():
     ax = plot_floors({"torch fused": {"yours": 0.3}})
     low, high = ax.get_xlim()
     assert low < 0.3 < 1 < high
+    assert texts(ax) == []  # one kind needs no name
+    assert ax.lines[-1].get_marker() == "o"
 
 
 def test_each_way_has_a_line_with_its_name_at_the_end():

@@ -30,6 +30,7 @@ EQUATIONS = {
     "07": "$\\sqrt{\\hat v} + \\epsilon$, $\\;\\sqrt{\\hat v + \\epsilon}$, "
     "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
     "08": "in 16 bits: $v \\to 0$, $\\;0.999\\,v \\to v$, $\\;\\theta - \\alpha \\to \\theta$",
+    "09": "$b = 4\\cdot(4 + 3) = 28$ bytes a parameter, $\\;T = b\\,N/B$",
     "10": "$g = \\frac1P \\sum_p g_p$, $\\;16/P$ bytes, $\\;\\lvert g\\rvert \\propto H^{-1/2}$",
 }
 

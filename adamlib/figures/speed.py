@@ -31,7 +31,8 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
     ----------
     rows : mapping of str to mapping of str to float
         Way → what is counted or measured → its size, in units of the floor, above 0. At most
-        three kinds, the same in each row; they are named beside the marks of the first row.
+        three kinds, the same in each row; where there are two or more they are named beside the
+        marks of the first row.
     ax : Axes, optional
         Drawn into if given, else a new one.
 
@@ -45,12 +46,13 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
     for row, (way, values) in enumerate(rows.items()):
         colour = WAY_COLOURS.get(way, FLOOR)
         ax.plot([min(values.values()), max(values.values())], [row, row], color=colour, alpha=0.35)
+        alone = len(values) == 1  # nothing to tell apart, so nothing to name
         for i, (kind, value) in enumerate(values.items()):
-            marker = MARKERS[i]
+            marker = "o" if alone else MARKERS[i]
             size = 15 if marker == "|" else 7
             style = dict(color=colour, markersize=size, markeredgewidth=2.2 if size > 9 else 1)
             ax.plot([value], [row], marker, **style)
-            if row == 0:
+            if row == 0 and not alone:
                 ax.annotate(
                     kind,
                     (value, row),
@@ -96,7 +98,7 @@ def plot_step_times(
         x, y = zip(*points, strict=True)
         ax.plot(x, y, color=WAY_COLOURS[way], marker="o", markersize=4)
         ends[way] = (x[-1], y[-1])
-    ax.axhline(1, color=FLOOR, linewidth=1.1)
+    ax.plot(ax.dataLim.intervalx, [1, 1], color=FLOOR, linewidth=1.1, zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time, in units of the floor")
     above = 0.0
     for way, (x, y) in sorted(ends.items(), key=lambda entry: entry[1][1]):

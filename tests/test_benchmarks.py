@@ -1,0 +1,125 @@
+"""What the files in benchmarks/ hold, and that their scripts still run."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import floor
+import pages
+import starting
+import step
+import timing
+from adamlib.experiments import NUMPY_WAYS, TORCH_WAYS
+
+FILES = sorted(timing.FOLDER.glob("*.json"))
+
+
+def entries(found):
+    """Every claim in a file: a median, and what it may be at most."""
+    if isinstance(found, dict):
+        if "at_most" in found:
+            yield found
+        for value in found.values():
+            yield from entries(value)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_names_its_claim_its_machine_and_the_versions(path):
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["claim"] and record["results"]
+    assert {"processor", "cores", "python", "numpy", "torch"} <= record["machine"].keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_file_claims_was_measured(path):
+    for entry in entries(json.loads(path.read_text(encoding="utf-8"))):
+        assert entry["low"] <= entry["median"] <= entry["high"]
+        assert entry["median"] <= entry["at_most"]
+
+
+def test_every_script_has_its_file():
+    scripts = {path.stem for path in timing.FOLDER.glob("*.py")} - {"timing"}
+    assert scripts <= {path.stem for path in FILES}
+
+
+def without_compiling(monkeypatch):
+    """What torch.compile makes takes half a minute, and is tested where it belongs."""
+    few = tuple(way for way in step.ON_CPU if way != "ours fused")
+    monkeypatch.setattr(step, "ON_CPU", few)
+    few = tuple(way for way in step.ON_DEVICE if way not in ("ours fused", "torch floor"))
+    monkeypatch.setattr(step, "ON_DEVICE", few)
+
+
+def test_a_step_is_measured_in_every_way(monkeypatch, capsys):
+    without_compiling(monkeypatch)
+    times = step.measured([(3, 4), (5,)], "cpu", "float32", rounds=2)
+    assert {*step.ON_CPU} - {"optax"} <= times.keys() <= {*NUMPY_WAYS, *TORCH_WAYS, "optax"}
+    ways = timing.summary(times, "floor")
+    assert ways["floor"]["to_floor"]["median"] == 1
+    claims = step.pairs(times, 1000, 1, "floor")
+    assert claims["compiled / torch fused"]["at_most"] == 0.25
+    step.show("two arrays", 17, {"ways": ways, "claims": claims}, "floor")
+    assert "compiled / torch fused" in capsys.readouterr().out
+
+
+def test_another_dtype_goes_through_torch_alone(monkeypatch):
+    """As on another device, but for its name."""
+    without_compiling(monkeypatch)
+    times = step.measured([(8,)], "cpu", "bfloat16", rounds=1)
+    assert set(times) == set(step.ON_DEVICE)
+
+
+def test_each_claim_has_its_sizes():
+    sizes = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 40_000_000)
+    times = {way: [1.0] for way in (*step.ON_CPU, "floor")}
+    found = {n: step.pairs(times, n, 1, "floor") for n in sizes}
+    wanted = {
+        n: entry["at_most"]
+        for n, claims in found.items()
+        if (entry := claims.get("compiled / torch fused"))
+    }
+    assert wanted == {100: 0.25, 1_000: 0.25, 100_000: 0.4} | dict.fromkeys(sizes[4:], 1.0)
+    assert [n for n in sizes if "compiled / floor" in found[n]] == [*sizes[5:]]
+    assert [n for n in sizes if "ours / torch single" in found[n]] == [*sizes[1:]]
+    assert set(step.pairs(times, 10**7, 148, "floor")) == {
+        "ours / torch single",
+        "ours foreach / torch foreach",
+        "ours fused / torch fused",
+    }
+
+
+def test_pages_counts_what_it_predicts_with():
+    assert pages.counted() == {
+        "textbook": 184,
+        "in place": 132,
+        "torch single": 80,
+        "torch foreach": 76,
+        "torch fused": 28,
+        "floor": 28,
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not say how many page faults")
+def test_pages_measures_what_it_counts(monkeypatch):
+    monkeypatch.setattr(pages, "SIZE", 1000)
+    found = pages.measure(rounds=1)
+    assert found.keys() == pages.counted().keys()
+    assert found["floor"]["to_floor"]["median"] == 1
+
+
+def test_what_is_started_can_be_started():
+    assert starting.seconds(starting.STARTS["import adamlib"]) > 0
+    for ours, other, _ in starting.PAIRS:
+        assert {ours, other} <= starting.STARTS.keys()
+    for code in starting.STARTS.values():
+        compile(code, "start", "exec")
+
+
+def test_the_table_of_the_floor_is_consistent():
+    results = json.loads((Path(floor.__file__).with_suffix(".json")).read_text("utf-8"))["results"]
+    for name, (used, moved) in floor.KINDS.items():
+        assert results[name]["bytes_used"] == used
+        share = results[name]["used_GB_per_s"] / results[name]["moved_GB_per_s"]
+        assert share == pytest.approx(used / moved, rel=2e-3)
