@@ -9,7 +9,9 @@ copy with instructions that write past the caches, and then `np.copyto` moves 8 
 
 import argparse
 import statistics
+from collections.abc import Callable
 
+import numba
 import numpy as np
 
 from adamlib.experiments import interleaved, ratio
@@ -24,8 +26,17 @@ KINDS = {
     "b *= 2, in place": (8, 8),
     "b += a, in place": (12, 12),
     "np.copyto(b, a)": (8, 12),
+    "p += g, m += g, v += g, compiled, one core": (28, 28),
     "p += g, m += g, v += g, compiled, all cores": (28, 28),
 }
+
+
+def on_one_core(function: Callable[[], object]) -> None:
+    """Run what numba compiled in one thread."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    function()
+    numba.set_num_threads(threads)
 
 
 def main() -> None:
@@ -39,6 +50,7 @@ def main() -> None:
         lambda: np.multiply(b, factor, out=b),
         lambda: np.add(b, a, out=b),
         lambda: np.copyto(b, a),
+        lambda: on_one_core(lambda: touch(b, a, m, v)),
         lambda: touch(b, a, m, v),
     ]
     times = interleaved(dict(zip(KINDS, steps, strict=True)), rounds)

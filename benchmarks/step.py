@@ -27,7 +27,7 @@ from adamlib.experiments import (
     ratio,
     torch_step,
 )
-from timing import rounded, summary, write
+from timing import page_faults, rounded, summary, write
 
 CLAIM = "a step of adamlib takes the time that its bytes take"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 40_000_000, 100_000_000)
@@ -102,13 +102,22 @@ def steps(shapes: list[tuple[int, ...]], device: str, dtype: str) -> dict[str, C
     return ways
 
 
-def measured(shapes: list[tuple[int, ...]], device: str, dtype: str, rounds: int) -> dict:
-    """Seconds of each way, one entry a round."""
+def measured(
+    shapes: list[tuple[int, ...]], device: str, dtype: str, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Seconds of each way, one entry a round, and the page faults of one more step."""
     torch.compiler.reset()  # it keeps so many compiled versions of one function, and no more
     synchronize = getattr(torch, device).synchronize if device != "cpu" else None
-    found = interleaved(steps(shapes, device, dtype), rounds, wait=synchronize)
+    ways = steps(shapes, device, dtype)
+    times, faults = interleaved(ways, rounds, wait=synchronize), {}
+    for way, step in ways.items():
+        step()  # after another way's: what that one gave back is not this one's
+        before = page_faults()
+        step()
+        faults[way] = page_faults() - before
+    del ways, step
     gc.collect()
-    return found
+    return times, faults
 
 
 def pairs(times: dict[str, list[float]], size: int, tensors: int, floor: str) -> dict[str, Any]:
@@ -153,8 +162,10 @@ def main() -> None:
     for name, shapes in cases.items():
         size = sum(map(prod, shapes))
         rounds = asked.rounds * (3 if size < LARGE else 1)
-        times = measured(shapes, asked.device, asked.dtype, rounds)
+        times, faults = measured(shapes, asked.device, asked.dtype, rounds)
         ways, claims = summary(times, floor), pairs(times, size, len(shapes), floor)
+        for way, count in faults.items():
+            ways[way]["page_faults"] = count
         results[name] = {
             "parameters": size,
             "tensors": len(shapes),

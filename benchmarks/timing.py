@@ -32,6 +32,15 @@ def summary(times: Mapping[str, Sequence[float]], reference: str) -> dict[str, A
     }
 
 
+def page_faults() -> int:
+    """How often this process has touched a page that had to be provided first; 0 on Windows."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def rounded(found: Ratio) -> dict[str, float]:
     """A ratio's median and spread, as the files hold it."""
     return {name: significant(value) for name, value in found._asdict().items()}

@@ -183,8 +183,8 @@ RIGHT = {
     "10-equal": [
         {
             "two and one, a summed loss, SGD": " Neither",
-            "stopped, and gone on with by one": "TO ROUNDING",
-            "stopped, and gone on with by two": "to the bit",
+            "stopped, then resumed by one": "TO ROUNDING",
+            "stopped, then resumed by two": "to the bit",
             "two processes and one, a whole batch": "to rounding ",
             "two processes and one that averages": "To the bit",
             "DDP and FSDP2": "to the bit",
@@ -251,6 +251,12 @@ def averaged_with_swapped_weights(exp_avg, grad, beta, scratch):
     np.multiply(grad, beta, out=scratch)
     exp_avg *= 1 - beta
     exp_avg += scratch
+    return exp_avg
+
+
+def averaged_beside_the_scratch(exp_avg, grad, beta, scratch):
+    exp_avg *= beta
+    exp_avg += (1 - beta) * grad
     return exp_avg
 
 
@@ -768,9 +774,12 @@ WRONG = {
         ("one-more-pass", averaged_in_four),
         ("average-weights-swapped", averaged_with_swapped_weights),
         ("gradient-mutated", averaged_in_the_gradient),
+        ("scratch-unused", averaged_beside_the_scratch),
     ],
     "09-time": [
         ("seconds", lambda n, b, w: n * b * 1e-9 / w),
+        ("always-28", lambda n, b, w: 28e-6 * n / w),
+        ("no-units", lambda n, b, w: n / w * b),
         ("no-bytes", lambda n, b, w: n / w * 1e-6),
         ("upside-down", lambda n, b, w: n * b * w * 1e-6),
         ("bits", lambda n, b, w: n * 8 * b / w / 1e6),
@@ -796,8 +805,8 @@ WRONG = {
         ),
         ("another-sum", changed(EQUAL, **{"two processes and one, a whole batch": "to the bit"})),
         ("only-rounded", changed(EQUAL, **{"two processes and one, a whole batch": "neither"})),
-        ("all-is-kept", changed(EQUAL, **{"stopped, and gone on with by two": "To rounding"})),
-        ("another-sum", changed(EQUAL, **{"stopped, and gone on with by one": "to the bit"})),
+        ("all-is-kept", changed(EQUAL, **{"stopped, then resumed by two": "To rounding"})),
+        ("another-sum", changed(EQUAL, **{"stopped, then resumed by one": "to the bit"})),
         ("half-the-gradient", changed(EQUAL, **{"two and one, a summed loss, SGD": "to rounding"})),
         ("half-the-gradient", changed(EQUAL, **{"two and one, a summed loss, SGD": "to the bit"})),
     ],
@@ -814,6 +823,7 @@ WRONG = {
         ("parameters-first", lambda n, p, s: n * [16, 12 + 4 / p, 8 + 8 / p, 16 / p][s]),
         ("not-shared", lambda n, p, s: n * [16, 8, 4, 0][s]),
         ("numbers-not-bytes", lambda n, p, s: held_by_counting(n, p, s) / 4),
+        ("mixed-precision", lambda n, p, s: n * [16, 4 + 12 / p, 2 + 14 / p, 16 / p][s]),
     ],
     "10-eps": [
         ("as-for-sgd", lambda p, lr, eps: (p * lr, eps)),
@@ -832,8 +842,12 @@ WRONG = {
         ("examples-forgotten", lambda e, n, d: 2 / (3 * d * e * e)),
         ("all-units-on", lambda e, n, d: 4 / (3 * n * d) / e**2),
         ("variance-forgotten", lambda e, n, d: 2 / (n * d) / e**2),
+        ("whole-number", lambda e, n, d: round(2 / (3 * n * d * e * e))),
+        ("whole-number", lambda e, n, d: math.ceil(2 / (3 * n * d * e * e))),
+        ("whole-number", lambda e, n, d: int(2 / (3 * n * d * e * e))),
     ],
     "10-break": [
+        ("lost-in-both", [1000.0, 1e-5, -1000.0]),
         ("same-sum", [1.0, 2.0, 3.0]),
         ("same-sum", [4.0, -4.0, 0.0]),
         ("both-move", [1.0, 2.0**-24, 2.0**-24]),

@@ -19,7 +19,7 @@ def my_bytes():
         "bfloat16": 14,
         "float32, amsgrad": 36,  # the maximum is read and written, too
         "float32, weight decay": 28,  # a number more, no array
-        "float32, betas = (0, 0.999)": 28,  # m is g then, but it is stored all the same
+        "float32, betas = (0, 0.999)": 28,  # m is g then, and torch keeps it all the same
     }
 
 
@@ -56,8 +56,8 @@ WRONG_BYTES = {
         Mistake("one-array-more", "θ is in the processor already; λ is a single number.", 36),
     ],
     KEYS[5]: [
-        Mistake("m-left-out", "m equals g then, but Adam stores and reads it all the same.", 20),
-        Mistake("m-left-out", "m equals g then, but Adam stores it all the same.", 24),
+        Mistake("m-left-out", "m equals g then, but torch stores and reads it all the same.", 20),
+        Mistake("m-left-out", "m equals g then, but torch reads and stores it all the same.", 24),
     ],
 }
 
@@ -84,6 +84,9 @@ def averages_in_place(answer: Answer, solution: object) -> None:
     call = f"average({show(ones[0])}, …)"
     moved = numpy_traffic(lambda m, g, s: answer.on(call, m, g, 0.9, s), *ones)
     each = moved.total / n
+    if each == BYTES and (ones[2] == 1).all():
+        says = "the bytes are right, but scratch is not used: there is a new array instead."
+        raise NotYet(says, "scratch-unused", call, "no new array", "one")
     if each > BYTES:
         says = f"right, but it moves {each:g} bytes a number; {BYTES} are enough."
         name = "difference-first" if moved.passes == 3 else "one-more-pass"
@@ -119,6 +122,12 @@ def milliseconds(parameters, bytes_each, gigabytes_per_second):
 
 
 WRONG_TIME = [
+    Mistake(
+        "always-28",
+        "take bytes_each as it is given.",
+        lambda n, b, w: 1e3 * n * 28 / (1e9 * w),
+    ),
+    Mistake("no-units", "GB/s are 10⁹ bytes, and milliseconds 10⁻³ s.", lambda n, b, w: n * b / w),
     Mistake("seconds", "a second has 1000 milliseconds.", lambda n, b, w: n * b / (1e9 * w)),
     Mistake(
         "no-bytes", "each parameter moves bytes_each bytes.", lambda n, b, w: 1e3 * n / 1e9 / w
@@ -166,7 +175,7 @@ def drags_a_line(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "09-bytes",
-        "Bytes a parameter that one step of Adam must move, for six settings.",
+        "Bytes a parameter that one step of torch's Adam must move, for six settings.",
         (
             "θ, g, m, v come in; θ, m, v go out. How many bytes has a number?",
             "count arrays, not operations. Which settings keep one more array?",
@@ -193,7 +202,7 @@ EXERCISES = (
             "1 GB/s is 1e9 bytes a second; a second is 1000 milliseconds.",
         ),
         milliseconds,
-        on_cases([(1, 28, 1), (10**6, 28, 10), (124_439_808, 80, 50)], WRONG_TIME),
+        on_cases([(1, 28, 1), (10**6, 56, 10), (124_439_808, 80, 50)], WRONG_TIME),
     ),
     Exercise(
         "09-break",

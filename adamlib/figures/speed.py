@@ -22,6 +22,7 @@ WAY_COLOURS = {
 
 MARKERS = ("|", "o", "D")
 FLOOR = "#222222"
+LABELS_AT = 1.8  # times the largest size
 
 
 def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = None) -> "Axes":
@@ -102,8 +103,12 @@ def plot_step_times(
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time, in units of the floor")
     above = 0.0
     for way, (x, y) in sorted(ends.items(), key=lambda entry: entry[1][1]):
-        above = max(y, above * 1.24)  # labels that would overlap move up
-        label_end(ax, x, above, way, WAY_COLOURS[way])
+        above = max(y, above * 1.24)  # labels that would overlap move up, and a line leads to them
+        label_end(ax, LABELS_AT * x, above, way, WAY_COLOURS[way])
+        ax.plot(
+            [x, LABELS_AT * x], [y, above], color=WAY_COLOURS[way], linewidth=0.8, clip_on=False
+        )
+    ax.set_xlim(right=1.2 * x)
     ticks = [tick for tick in (1, 3, 10, 30, 100) if tick <= ax.get_ylim()[1]]
     ax.set_yticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
