@@ -663,6 +663,23 @@ def test_the_numbers_of_the_exercises():
     assert f"{stages[3]:.2f}" == "1.75"
     assert f"{exercises.find('10-width').solution(1e-8, 64, 10):.2e}" == "1.04e+13"
     assert f"{first_step_of_noise(1.0):.2f}" == "0.43"
+    assert (held(7e9, 8, 0), held(7e9, 8, 3)) == (112e9, 14e9)
+    # the floors of stages 1 and 2
+    assert [round(held(1, 1e12, stage), 6) for stage in (1, 2, 3)] == [8, 4, 0]
+    gradients = exercises.find("10-break").solution()
+    a, b, c = np.float32(gradients)
+    apart = abs(((a + b) + c) / 3 - (a + (b + c)) / 3)
+    assert 0 < apart < 1e-8 * max(gradients)
+
+
+def test_the_smallest_gradients_that_float32s_v_holds():
+    half, smallest = (
+        float(np.finfo(np.float32).smallest_subnormal) / 2,
+        float(np.finfo(np.float32).tiny),
+    )
+    # v = 0.001·g²: the least that rounds to more than zero, and the least with all its bits
+    assert f"{np.sqrt(half / 1e-3):.0e}" == "8e-22"
+    assert f"{np.sqrt(smallest / 1e-3):.0e}" == "3e-18"
 
 
 def test_a_store_can_do_without_libuv(monkeypatch):

@@ -223,6 +223,28 @@ def test_wrong_types_get_clear_words(name, answer, expected, capsys):
     assert says(capsys, name, answer).startswith(expected)
 
 
+def test_a_misspelt_word_gets_the_words_to_choose_from(capsys):
+    right = ALL["10-equal"].solution()
+    first = next(iter(right))
+    for word in ("bit", "the bit", "to  the bit"):
+        assert says(capsys, "10-equal", right | {first: word}) == (
+            "not yet: expected one of to the bit, to rounding, neither.\n"
+            f"    input:    {first!r}\n"
+            "    expected: something else\n"
+            f"    got:      {word!r}"
+        )
+    # a word that is one of them, for another key
+    for name, key, word in (
+        ("08-regions", "float32, g = 1e-3, eps = 1e-8", "NaN"),
+        ("00-names", "exp_avg", "sqrt(v_hat)"),
+    ):
+        text = says(capsys, name, ALL[name].solution() | {key: word})
+        assert text.startswith("not yet: this prediction is wrong.\n"), text
+    # and where numbers are asked for there is no list
+    text = says(capsys, "03-dead-unit", ALL["03-dead-unit"].solution() | {"W1": 7.5})
+    assert text.startswith("not yet: this prediction is wrong.\n"), text
+
+
 def test_the_input_of_an_error_is_shown(capsys):
     text = says(capsys, "01-average", lambda values, beta: values[5])
     assert text == (

@@ -22,7 +22,7 @@ def scan():
     return width_scan(WIDTHS, eps=(1e-3, 1e-5, 1e-8))
 
 
-def torchs_gradient_and_step(width, eps):
+def torchs_gradients_and_step(width, eps):
     """Root mean squares, by torch's layers, loss and optimizer."""
     net = random_two_layer_net(0, 64, 64, width, 10)
     rng = np.random.default_rng(0)
@@ -38,17 +38,19 @@ def torchs_gradient_and_step(width, eps):
     weight = model[0].weight
     before = weight.detach().clone()
     torch.optim.Adam([weight], lr=1.0, eps=eps).step()
-    rms = [array.square().mean().sqrt().item() for array in (weight.grad, weight.data - before)]
+    found = weight.grad, model[2].weight.grad, weight.data - before
+    rms = [array.square().mean().sqrt().item() for array in found]
     return loss.item(), *rms
 
 
 @pytest.mark.parametrize("eps, row", [(1e-3, 0), (1e-8, 2)])
 @pytest.mark.parametrize("width, column", [(64, 0), (1024, 2)])
 def test_it_is_torchs_gradient_and_torchs_first_step(scan, width, column, eps, row):
-    loss, gradient, step = torchs_gradient_and_step(width, eps)
+    loss, gradient, gradient_2, step = torchs_gradients_and_step(width, eps)
     # float64, sums of up to 65536 squares, and a step that is added to weights of 0.1
     np.testing.assert_allclose(scan.losses[column], loss, rtol=1e-12)
     np.testing.assert_allclose(scan.gradients[column], gradient, rtol=1e-12)
+    np.testing.assert_allclose(scan.gradients_2[column], gradient_2, rtol=1e-12)
     np.testing.assert_allclose(scan.steps[row, column], step, rtol=1e-12)
 
 
@@ -66,10 +68,27 @@ def test_theory_falls_short_where_the_net_itself_is_most_of_the_error():
     assert found.gradients > 1.5 * gradient_at_width(1024, 4096, 10, found.losses)
 
 
-def test_gradients_fall_like_the_root_of_the_width(scan):
+@pytest.mark.parametrize("seed", range(4))
+def test_theory_falls_short_by_a_tenth_and_by_a_third(seed):
+    """As its docstring says, with 16 and with 64 times as many examples as inputs."""
+    found = []
+    for n in (64, 256, 1024, 4096):
+        one = width_scan((256,), n=n, seed=seed)
+        found.append((gradient_at_width(256, n, 10, one.losses) / one.gradients).item())
+    assert np.all(np.abs(np.subtract(found, [1.0, 1.0, 0.87, 0.67])) < [0.05, 0.05, 0.06, 0.06])
+
+
+def test_the_first_layers_gradients_fall_like_one_over_the_root_of_the_width(scan):
     slope = np.polyfit(np.log(scan.widths), np.log(scan.gradients), 1)[0]
     assert abs(slope + 0.5) < 0.01
     assert 4e-3 < scan.gradients[0] < 4.5e-3 and 5e-4 < scan.gradients[-1] < 5.5e-4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_second_layers_do_not(seed):
+    found = width_scan(WIDTHS, seed=seed)
+    assert found.gradients[0] > 7.5 * found.gradients[-1]
+    assert found.gradients_2.max() < 1.5 * found.gradients_2.min()
 
 
 def test_a_large_eps_is_felt_and_the_default_is_not(scan):
@@ -140,15 +159,19 @@ def test_plot_width_draws_into_given_axes(scan):
 def test_plot_apart_draws_the_distances_and_the_switch():
     distances = {
         "float32": np.array([1e-8, 1e-7, 1e-4]),
+        "float32, tanh": np.array([0.0, 1e-7, 1e-6]),
         "float64": np.array([1e-17, 1e-16, 1e-16]),
     }
     ax = plot_apart(distances, switch=2)
     *lines, switch = ax.lines
     for line, (name, apart) in zip(lines, distances.items(), strict=True):
-        np.testing.assert_array_equal(line.get_data(), [[1, 2, 3], apart])
-        assert line.get_color() == FORMAT_COLOURS[name]
+        # where both runs are equal there is nothing to draw
+        np.testing.assert_array_equal(line.get_data(), [[1, 2, 3], np.where(apart, apart, np.nan)])
+        assert line.get_color() == FORMAT_COLOURS[name.split(",")[0]]
+        assert (line.get_linestyle() == "--") == ("," in name)
     assert set(switch.get_xdata()) == {2}
     labels = {text.get_text(): text.xy for text in ax.texts}
     assert labels["float32"] == (3, 1e-4) and labels["float64"] == (3, 1e-16)
+    assert labels["float32,\ntanh"] == (3, 1e-6)
     assert ax.get_yscale() == "log"
     plt.close(ax.figure)

@@ -7,9 +7,13 @@
 #   NNODES=2 ENDPOINT=first:29400 tools/launch.sh -m adamlib.distributed --steps 100
 #       the same line on each of two machines; ENDPOINT names one of them, and a free port there
 #
-#   sbatch --nodes=2 --ntasks-per-node=1 --gpus-per-node=8 \
-#       --wrap "srun tools/launch.sh -m adamlib.distributed --steps 100"
-#       on a cluster with SLURM, which knows the rest
+#   sbatch --nodes=2 --ntasks-per-node=1 --cpus-per-task=32 --gpus-per-node=8 \
+#       --wrap "srun --cpus-per-task=32 tools/launch.sh -m adamlib.distributed --steps 1000 \
+#           --checkpoints /shared/run --every 100"
+#       on a cluster with SLURM, which knows the rest; srun does not always take over sbatch's CPUs
+#
+# Tested on CPUs, on one machine and as two launchers on one machine that play two machines, and
+# with SLURM's variables made up. Never run: a real cluster, SLURM, several GPUs with NCCL.
 #
 # Settings, all optional; on a cluster SLURM's values are the defaults:
 #   NNODES           machines, or the least and the most of them, 2:4    1
@@ -20,7 +24,8 @@
 #   PYTHON           of the environment with torch and adamlib           python
 #   OMP_NUM_THREADS  threads of each process                             1
 #
-# A restart goes on from the last checkpoint: give --checkpoints a folder that all machines see.
+# A restart goes on from the last checkpoint, and without one begins at step 0: give --checkpoints
+# a folder that all machines see, and --every.
 set -euo pipefail
 
 fail() {
@@ -49,7 +54,8 @@ elif [ -z "$endpoint" ]; then
 fi
 
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-# else the processes of a restart find the addresses of those that died: pytorch issue 135712
+# else the processes of a restart find the addresses of those that died: pytorch issue 135712, since
+# closed, but torch 2.13 still makes the store with the addresses only once
 export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 
 exec "${PYTHON:-python}" -m torch.distributed.run \

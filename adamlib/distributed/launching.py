@@ -94,7 +94,8 @@ def _run(command: list[str], seconds: float) -> tuple[int, str]:
     """Run a command and return its status and what it wrote to stderr; it never outlives this."""
     settings = dict.fromkeys(THREADS, "1")
     # After a restart torchrun would give the processes the store of those that died, with their
-    # addresses in it (pytorch issue 135712); this makes a new one for each start.
+    # addresses in it (pytorch issue 135712, reported for 2.5 and closed; in 2.13 torchrun still
+    # makes it only once); this makes a new one for each start.
     settings["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     if TORCHRUN is WITHOUT_LIBUV:
         settings["USE_LIBUV"] = "0"  # the same for the processes

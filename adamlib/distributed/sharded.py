@@ -22,7 +22,8 @@ def save_checkpoint(
     """Write a sharded checkpoint, each process its share; call it in all of them.
 
     The files go to another folder first, which gets its name when all processes are done: a
-    folder ``step-00000100`` is whole, whatever dies when.
+    folder ``step-00000100`` is whole, whatever dies when, on a file system that renames at once, as
+    local ones do.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def predictions(wrong: Mapping[Any, Sequence[Mistake]], rtol: float = 1e-2) -> J
             found = _alike(given[key], want, rtol, repr(key))
             if found is not None:
                 known = [m for m in wrong.get(key, ()) if _alike(found, m.wrong, rtol, "") is None]
-                mistake = known[0] if known else Mistake("", "this prediction is wrong.")
+                mistake = known[0] if known else Mistake("", _otherwise(found, right, wrong))
                 raise NotYet(
                     mistake.says, mistake.name, repr(key), "something else", show(given[key])
                 )
@@ -124,6 +124,19 @@ def predictions(wrong: Mapping[Any, Sequence[Mistake]], rtol: float = 1e-2) -> J
             raise NotYet(f"the keys {show(surplus)} were not asked for.")
 
     return judge
+
+
+def _otherwise(found: Any, right: Mapping, wrong: Mapping[Any, Sequence[Mistake]]) -> str:
+    """Say what is wrong with a prediction that no known mistake explains: perhaps a misspelt word.
+
+    Where all right answers are words, these and those of the mistakes are all there is to choose.
+    """
+    words = [*right.values(), *(m.wrong for each in wrong.values() for m in each)]
+    if not all(isinstance(word, str) for word in words) or any(
+        _alike(found, word, 0, "") is None for word in words
+    ):
+        return "this prediction is wrong."
+    return f"expected one of {', '.join(dict.fromkeys(words))}."
 
 
 def _alike(value: Any, want: Any, rtol: float, given: str) -> Any:

@@ -15,14 +15,14 @@ def my_equal():
         "DDP and FSDP2": "to the bit",  # the same sums of two, the same Adam
         "two processes and one that averages": "to the bit",  # a + b is b + a
         "two processes and one, a whole batch": "to rounding",  # sums in another order
-        "stopped, and gone on with by two": "to the bit",
-        "stopped, and gone on with by one": "to rounding",  # from the same state
+        "stopped, then resumed by two": "to the bit",
+        "stopped, then resumed by one": "to rounding",  # from the same state
         "two and one, a summed loss, SGD": "neither",  # half as far
     }
 
 
 SAME = "there is one way to add two numbers, and half of a sum is exact. Nothing is rounded twice."
-ORDER = "the sum over the batch is then another sum: of 64 terms, not of two sums of 32."
+ORDER = "the sum over the batch is then another sum: of 256 terms, not of two sums of 128."
 KEYS = list(my_equal())
 WRONG_EQUAL = {
     KEYS[0]: [
@@ -82,6 +82,11 @@ def _with(shared, total=16):
 
 WRONG_MEMORY = [
     Mistake(
+        "mixed-precision",
+        "that is mixed precision, with 12 bytes for m, v and a copy of θ. In (4) all is float32.",
+        _with([0, 12, 14, 16]),
+    ),
+    Mistake(
         "moments-forgotten",
         "the optimizer's memory is missing: m and v, 4 bytes each.",
         _with([0, 0, 4, 8], total=8),
@@ -138,7 +143,7 @@ def for_processes(processes, lr, eps):
 WRONG_EPS = [
     Mistake(
         "as-for-sgd",
-        "that repairs SGD. Adam divides the factor out again, so its steps are now too long.",
+        "that repairs SGD. Adam divides the factor out again: its steps are now P times too long.",
         lambda p, lr, eps: [lr * p, eps],
     ),
     Mistake(
@@ -180,10 +185,11 @@ def width_at(eps, n, d_out):
     return 2 / (3 * n * d_out * eps**2)
 
 
+WHOLE = "nearly. It is where two lines cross, so do not round it."
 WRONG_WIDTH = [
     Mistake(
         "not-squared",
-        "the gradient falls like the root of the width. Square both sides.",
+        "the gradient falls like one over the root of the width. Square both sides.",
         lambda e, n, d: 2 / (3 * n * d * e),
     ),
     Mistake(
@@ -216,6 +222,9 @@ WRONG_WIDTH = [
         "a number drawn uniformly from ±a has the mean square a²/3.",
         lambda e, n, d: 2 / (n * d * e**2),
     ),
+    Mistake("whole-number", WHOLE, lambda e, n, d: round(width_at(e, n, d))),
+    Mistake("whole-number", WHOLE, lambda e, n, d: math.ceil(width_at(e, n, d))),
+    Mistake("whole-number", WHOLE, lambda e, n, d: math.floor(width_at(e, n, d))),
 ]
 
 # --- 10-break -------------------------------------------------------------------------------------
@@ -232,6 +241,9 @@ def order_decides(value: object) -> Mistake | None:
         sums = [(a + b) + c, a + (b + c)]
     if not np.isfinite([a, b, c, *sums]).all():
         return Mistake("not-finite", "all numbers, and both sums, must be finite in float32.")
+    if sums[0] == sums[1] and not math.isclose(sums[0], math.fsum((a, b, c)), rel_tol=1e-3):
+        says = f"both orders give {sums[0]:.3g}, and lose the third. Let only one lose it."
+        return Mistake("lost-in-both", says)
     if sums[0] == sums[1]:
         return Mistake(
             "same-sum", f"both orders give {sums[0]:.3g}. Let one of them lose a number."

@@ -26,7 +26,8 @@ def plot_apart(
     Parameters
     ----------
     distances : mapping of str to ndarray of float, shape (steps,)
-        Name of a format → the largest distance of a parameter after steps 1, 2, …
+        Name of a format, and what else is special after a comma → the largest distance of a
+        parameter after steps 1, 2, …
     switch : int
         The first step after which a unit is on in one run and off in the other.
     ax : Axes, optional
@@ -35,17 +36,25 @@ def plot_apart(
     Returns
     -------
     Axes
-        One line a format, in their order, labelled at its end; then a vertical one.
+        One line each, in their order, labelled at its end, dashed where its name has a comma; then
+        a vertical one.
     """
     ax = new_axes(figsize=(7.2, 3.9)) if ax is None else ax
     for name, apart in distances.items():
         steps = np.arange(1, len(apart) + 1)
-        ax.plot(steps, apart, color=FORMAT_COLOURS[name], linewidth=1.6)
-        label_end(ax, steps[-1], apart[-1], name, FORMAT_COLOURS[name])
+        known, _, special = name.partition(", ")
+        colour, dashes = FORMAT_COLOURS[known], "--" if special else "-"
+        drawn = np.where(apart > 0, apart, np.nan)  # equal is nowhere on a logarithmic axis
+        ax.plot(steps, drawn, color=colour, linewidth=1.6, linestyle=dashes)
+        label_end(ax, steps[-1], apart[-1], name.replace(", ", ",\n"), colour)
     ax.axvline(switch, color="#767676", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
     place = (switch, 1e-11)
     label_beside(
-        ax, "in float32 a unit is on in one run\nand off in the other", *place, (7, 0), DARK
+        ax,
+        "float32: the first unit that is on\nin one run and off in the other",
+        *place,
+        (7, 0),
+        DARK,
     )
     ax.set(yscale="log", ylim=(1e-18, 1), xlim=(0, None))
     ax.set(xlabel="step t", ylabel="largest distance of a parameter")
@@ -71,6 +80,7 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
     """
     if axes is None:
         axes = new_axes(ncols=2, figsize=(8.8, 3.9), layout="constrained")
+        axes[0].figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
     left, right = axes
     shades = np.linspace(0.45, 0.0, len(scan.eps))
     colours = [mixed("Adam", 1.0, shade) for shade in shades]
@@ -80,7 +90,7 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
 
     left.plot(width, sigma, color=DARK, linewidth=1.4)
     left.plot(scan.widths, scan.gradients, color=DARK, **dots)
-    label_beside(left, "theory: falls like $H^{-1/2}$", width[165], sigma[165], (6, 4), DARK)
+    label_beside(left, "(8), first layer: $H^{-1/2}$", width[165], sigma[165], (6, 4), DARK)
     label_beside(left, "measured", scan.widths[0], scan.gradients[0], (8, 6), DARK)
     for eps, steps, colour in zip(scan.eps, scan.steps, colours, strict=True):
         label = f"ε = $10^{{{round(np.log10(eps))}}}$"
