@@ -173,18 +173,32 @@ def adam_step(
         return _complex_step(xp, param, grad, state, lr=lr, eps=eps, **options)
     lr, eps = _scalar_or_like(xp, "lr", lr, param), _scalar_or_like(xp, "eps", eps, param)
     step = state.step + 1
-    numbers = Numbers(
+    numbers = step_numbers(step, lr, betas, eps, weight_decay)
+    moments = state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq if amsgrad else None
+    param, *moments = update(
+        xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize
+    )
+    return _as_arrays(xp, param, AdamState(step, *moments))
+
+
+def step_numbers(
+    step: int, lr: Number, betas: tuple[float, float], eps: Number, weight_decay: float
+) -> "Numbers":
+    """Return the numbers of the step number ``step``, counted from 1.
+
+    Parameters
+    ----------
+    step : int
+    lr, betas, eps, weight_decay
+        As `adam_step` takes them, checked.
+    """
+    return Numbers(
         lr,
         *map(float, betas),  # a float64 of NumPy's would widen a float32 array, a float does not
         eps,
         float(weight_decay) or None,
         *(bias_correction(beta, step) for beta in betas),
     )
-    moments = state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq if amsgrad else None
-    param, *moments = update(
-        xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize
-    )
-    return _as_arrays(xp, param, AdamState(step, *moments))
 
 
 class Numbers(NamedTuple):

@@ -1,6 +1,6 @@
 """Adam for NumPy arrays: in place, all or nothing, with checkpoints.
 
-The update itself is `adamlib.adam.adam_step`, applied to blocks that fit the processor's
+The update itself is that of `adamlib.adam.adam_step`, applied to blocks that fit the processor's
 cache. So there is one rule, no temporary array as large as a parameter, and memory is
 crossed once. Where numba is installed, `adamlib.kernels` does the same to the bit, faster.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from .adam import AdamState, adam_step
+from .adam import AdamState, adam_step, step_numbers, update
 from .checkpoints import (
     CHECKPOINT_FORMAT,
     HYPERPARAMETERS,
@@ -28,17 +28,17 @@ from .checkpoints import (
     read_whole,
     write_whole,
 )
-from .dialects import Dialect, dialect_name
+from .dialects import Dialect, dialect_name, find_dialect
 
 Params = NDArray | list[NDArray] | dict[str, NDArray]
 
-BLOCK_BYTES = 96 * 1024
-"""Size of a block: the four arrays and the temporaries of `adam_step` stay in the L2 cache.
+BLOCK_BYTES = 128 * 1024
+"""Size of a block: the four arrays and the temporaries of the rule stay in the L2 cache."""
 
-Temporaries of 128 KB or more are memory that malloc gets from the system and gives back at once:
-their pages are cleared anew for each block, which takes up to twice the time of the step.
-"""
+FREED_ONCE = 4 * 1024**2
+"""Bytes of an array that is freed before the first block; see `_let_malloc_keep_memory`."""
 
+NUMBERS = ("lr", "betas", "eps", "weight_decay")
 BACKENDS = ("auto", "numpy", "numba")
 
 
@@ -381,21 +381,50 @@ def _kernels(backend: str) -> Any:
 def _step_in_blocks(
     param: NDArray, grad: NDArray, state: AdamState, options: dict[str, Any]
 ) -> None:
-    """Apply `adam_step` block by block, writing parameter and moments in place."""
-    written = [param, *_moments(state)]
+    """Apply the rule block by block, writing parameter and moments in place."""
+    _let_malloc_keep_memory()
+    written = [param, *_moments(state)[: 2 + bool(options["amsgrad"])]]
+    rule = _step_of_complex if param.dtype.kind == "c" else _step_of_real
     with np.nditer(
         [grad, *written],
         flags=["external_loop", "buffered", "zerosize_ok"],
         op_flags=[["readonly"], *[["readwrite"]] * len(written)],
         buffersize=BLOCK_BYTES // param.itemsize,
     ) as blocks:
-        for block_grad, block_param, *moments in blocks:
-            new_param, new = adam_step(
-                block_param, block_grad, AdamState(state.step, *moments), **options
-            )
-            block_param[...] = new_param
-            for old_moment, new_moment in zip(moments, _moments(new), strict=False):
-                old_moment[...] = new_moment
+        for block_grad, *block in blocks:
+            new = rule(block_grad, block, state.step, options)
+            for old, value in zip(block, new, strict=False):
+                old[...] = value
+
+
+@cache
+def _let_malloc_keep_memory() -> None:
+    """Allocate and free a large array, which glibc's malloc takes for a sign to keep memory.
+
+    Until a program has freed one, it gives the memory of temporaries back to the system at once,
+    whose pages are provided anew for each block: that takes up to three times the step itself.
+    """
+    np.empty(FREED_ONCE, np.uint8)
+
+
+@np.errstate(all="ignore")  # as `adam_step`
+def _step_of_real(
+    grad: NDArray, block: list[NDArray], step: int, options: dict[str, Any]
+) -> tuple[NDArray | None, ...]:
+    """Return what `adam_step` returns of arrays that need no check: its rule alone."""
+    numbers = step_numbers(step + 1, *(options[name] for name in NUMBERS))
+    param, exp_avg, exp_avg_sq, largest = (*block, None)[:4]
+    flags = options["decoupled_weight_decay"], options["maximize"]
+    rule = find_dialect(options["dialect"])
+    return update(np, rule, param, grad, exp_avg, exp_avg_sq, largest, numbers, *flags)
+
+
+def _step_of_complex(
+    grad: NDArray, block: list[NDArray], step: int, options: dict[str, Any]
+) -> tuple[NDArray, ...]:
+    param, *moments = block
+    param, new = adam_step(param, grad, AdamState(step, *moments), **options)
+    return (param, *_moments(new))
 
 
 def _moments(state: AdamState) -> list[NDArray]:

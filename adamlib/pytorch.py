@@ -20,8 +20,6 @@ from .adam import AdamState, adam_step, check_hyperparameters, check_options
 from .compiled import MOMENTS
 from .dialects import Dialect, dialect_name, find_dialect
 
-# adds faster than the number 1, of which torch would make a tensor each time
-ONE = torch.tensor(1.0, dtype=torch.float32, device="cpu")
 FUSED_FOREACH = "`fused` and `foreach` cannot be `True` together."
 TENSOR_LR_FOREACH = "lr as a Tensor is not supported for capturable=False and foreach=True"
 
@@ -298,8 +296,6 @@ class Adam(Optimizer):
         self, params: list[Tensor], states: list[dict[str, Tensor]], plan: compiled.Plan
     ) -> None:
         self.state.update(zip(params, states, strict=True))
-        for state in states:  # on a CPU `torch._foreach_add_` takes longer
-            state["step"] += ONE
         compiled.run(plan)
 
 
@@ -518,6 +514,8 @@ def _check_state(states: Mapping[Any, dict[str, Any]], groups: list[dict[str, An
                     raise ValueError(f"loaded step is {value} (expected a whole number, 0 or more)")
                 if not isinstance(value, Tensor):
                     state[name] = torch.tensor(float(value), dtype=_step_dtype())
+                elif value.device.type != "cpu":  # torch's fused and capturable count on the GPU
+                    state[name] = value.cpu()
             elif not isinstance(value, Tensor):
                 raise TypeError(f"loaded {name} must be a Tensor, got {type(value).__name__}")
             elif value.layout != param.layout or value.is_complex() != param.is_complex():

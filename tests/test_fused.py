@@ -377,6 +377,45 @@ def test_moved_data_is_followed(uncompiled):
         torch.testing.assert_close(p, q, rtol=1e-12, atol=0)
 
 
+def test_a_count_that_is_replaced_is_followed(uncompiled):
+    """As another loader may do it; the one that was there before is left alone."""
+    param = torch.nn.Parameter(torch.ones(3))
+    plain = torch.nn.Parameter(torch.ones(3))
+    pair = Adam([param], fused=True), torch.optim.Adam([plain])
+    old = []
+    for t in range(4):
+        for optimizer, p in zip(pair, (param, plain), strict=True):
+            p.grad = torch.tensor([1.0, -2.0, 3.0]) * (t + 1)
+            if t == 2:
+                old.append(optimizer.state[p]["step"])
+                optimizer.state[p]["step"] = torch.tensor(100.0)
+            optimizer.step()
+    counts = [o.state[p]["step"].item() for o, p in zip(pair, (param, plain), strict=True)]
+    assert counts == [102.0, 102.0]
+    assert [step.item() for step in old] == [2.0, 2.0]
+    torch.testing.assert_close(param, plain, rtol=1e-6, atol=0.0)
+
+
+def test_an_empty_parameter_is_counted_too(uncompiled):
+    param = torch.nn.Parameter(torch.ones(0, 3))
+    param.grad = torch.ones(0, 3)
+    optimizer = Adam([param], fused=True)
+    optimizer.step(), optimizer.step()
+    assert optimizer.state[param]["step"].item() == 2.0
+
+
+def test_a_count_elsewhere_is_refused(uncompiled):
+    param = torch.nn.Parameter(torch.ones(3))
+    param.grad = torch.ones(3)
+    optimizer = Adam([param], fused=True)
+    optimizer.step()
+    before = param.detach().clone()
+    optimizer.state[param]["step"] = torch.tensor(1.0, device="meta")
+    with pytest.raises(TypeError, match=r"step is on meta \(expected the CPU, as this optimizer"):
+        optimizer.step()
+    assert torch.equal(param, before)
+
+
 def test_amsgrad_switched_off_and_groups_made_anew(uncompiled):
     params, plain = three(), three()
     optimizer, theirs = Adam(params, 0.1, fused=True, amsgrad=True), Adam(plain, 0.1, amsgrad=True)

@@ -761,3 +761,22 @@ def test_a_step_takes_half_the_time_of_the_textbook_lines():
         if (ratio := np.median(ratios)) <= 0.5:
             return
     pytest.fail(f"a step takes {ratio:.2f} of the time of the textbook lines (expected 0.5)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="about glibc's malloc, and its page faults")
+def test_blocks_need_no_new_pages():
+    """In a fresh process, which has freed no large array yet."""
+    code = """
+import resource
+import numpy as np
+from adamlib import Adam
+param, grad = np.ones(100_000, np.float32), np.ones(100_000, np.float32)
+optimizer = Adam(param, backend="numpy")
+optimizer.step(grad), optimizer.step(grad)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    optimizer.step(grad)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 50  # without the freed array it is about 1500
