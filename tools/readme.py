@@ -31,7 +31,8 @@ EQUATIONS = {
     "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
     "08": "in 16 bits: $v \\to 0$, $\\;0.999\\,v \\to v$, $\\;\\theta - \\alpha \\to \\theta$",
     "09": "$b = 4\\cdot(4 + 3) = 28$ bytes a parameter, $\\;T = b\\,N/B$",
-    "10": "$g = \\frac1P \\sum_p g_p$, $\\;16/P$ bytes, $\\;\\lvert g_{W_1}\\rvert \\propto H^{-1/2}$",
+    "10": "$g = \\frac1P \\sum_p g_p$, $\\;16/P$ bytes, "
+    "$\\;\\lvert g_{W_1}\\rvert \\propto H^{-1/2}$",
 }
 
 

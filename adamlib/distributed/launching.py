@@ -124,4 +124,7 @@ def _reason(said: str) -> str:
     if found and message.startswith("To enable traceback"):  # an exit, without an exception
         lines = [line for line in before.splitlines() if "error: " in line] or lines
         message = lines[0].strip()
+    if message.startswith("Signal"):  # what a process says before it aborts stands above the report
+        lines = [*before.splitlines()[-LINES_OF_AN_ERROR:], *lines]
+        return "\n".join([message, "", *lines])
     return "\n".join([message, "", *lines[-LINES_OF_AN_ERROR:]])
