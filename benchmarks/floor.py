@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from adamlib.experiments import interleaved, ratio
+from adamlib.experiments import Ratio, interleaved, ratio
 from adamlib.kernels import touch
 from timing import rounded, significant, write
 
@@ -65,7 +65,7 @@ def main() -> None:
             "bytes_moved": moved,
             "used_GB_per_s": significant(used * SIZE / seconds / 1e9),
             "moved_GB_per_s": significant(moved * SIZE / seconds / 1e9),
-            "used_to_first": rounded(type(faster)(*(scale * x for x in faster))),
+            "used_to_first": rounded(Ratio(*(scale * x for x in faster))),
         }
         print(f"{name:45s} {results[name]}", flush=True)
     write("floor", CLAIM, results, numbers=SIZE)

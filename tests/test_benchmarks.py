@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import floor
+import notebooks
 import pages
 import starting
 import step
@@ -131,3 +132,55 @@ def test_the_table_of_the_floor_is_consistent():
         assert results[name]["bytes_used"] == used
         share = results[name]["used_GB_per_s"] / results[name]["moved_GB_per_s"]
         assert share == pytest.approx(used / moved, rel=2e-3)
+
+
+# What the prose derives from the files: measured anew, it has to be read anew.
+
+ROOT = timing.FOLDER.parent
+NOTEBOOK = notebooks.read(ROOT / "notebooks" / "09_from_the_equations_to_the_memory_wall.ipynb")
+PROSE = "\n".join(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown")
+GPT2, SMALL = step.NETWORKS
+
+
+def results(name):
+    return json.loads((timing.FOLDER / f"{name}.json").read_text(encoding="utf-8"))["results"]
+
+
+def floors(case, way):
+    return results("step")[case]["ways"][way]["to_floor"]["median"]
+
+
+def kept(way, key="memory_kept"):
+    return results("pages")[way][key]["to_floor"]["median"]
+
+
+def sentences():
+    single, fused = "torch single", "torch fused"
+    gains = [floors(case, single) / floors(case, fused) for case in (SMALL, GPT2)]
+    yield "{:.1f} and {:.1f} times as fast".format(*gains)
+    ways = results("step")["1e+07"]["ways"]
+    gain = ways["textbook"]["seconds"] / ways["blocked"]["seconds"]
+    yield f"{gain:.1f} times as fast as the textbook"
+    longer = [kept(way, "as_it_is") / kept(way) for way in ("textbook", single, "torch foreach")]
+    yield f"take {min(longer):.1f} to {max(longer):.1f} times as long as that"
+    more = {w: kept(w) / (results("pages")[w]["bytes"] / 28) - 1 for w in (fused, "textbook")}
+    yield f"from {more[fused]:.0%} more for `fused` to".replace("%", " %")
+    yield f"to {more['textbook']:.0%} more for `textbook`".replace("%", " %")
+    rate = results("floor")["p += g, m += g, v += g, compiled, all cores"]["used_GB_per_s"]
+    predicted = 1e3 * 28 * results("step")[GPT2]["parameters"] / (rate * 1e9)
+    measured = 1e3 * results("step")[GPT2]["ways"]["compiled"]["seconds"]
+    yield f"{predicted:.0f} ms predicted, {measured:.0f} ms measured"
+    rates = [entry["moved_GB_per_s"] for entry in results("floor").values()]
+    yield f"all six lie between {min(rates):.0f} and {max(rates):.0f} GB/s"
+
+
+@pytest.mark.parametrize("sentence", list(sentences()))
+def test_what_the_prose_derives_follows_from_the_files(sentence):
+    assert sentence in PROSE
+
+
+def test_the_readme_says_how_much_longer_the_default_takes():
+    single = "torch single"
+    taken = [floors(GPT2, single), floors(SMALL, single), kept(single, "as_it_is")]
+    assert (round(min(taken)), round(max(taken))) == (3, 8)
+    assert "three to eight times as long" in (ROOT / "README.md").read_text(encoding="utf-8")
