@@ -38,6 +38,19 @@ HEAD = (
     "**Time**: 1 minute.\n\nUses `adamlib.ema`."
 )
 ALT = "A line that rises from one to two, and falls back to one."
+ONE = """## 1 · One
+
+$$
+x = 1 \\tag{1}
+$$
+
+By (1), `f(7)` and exercise 3. Section 1 of notebook 01 is this.
+"""
+POINTS = """## Key points
+
+- [It prints 12.5](01_small.ipynb#cell-id=stream), and the
+  [answer](01_small.ipynb#cell-id=result) is 42, of the 3 figures that there are.
+"""
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -54,7 +67,9 @@ STUBS = {
 def small_exercises() -> Iterator[NotebookNode]:
     """The exercises of notebook 01, as they are stored when nobody has tried them."""
     v4, count = nbformat.v4, 4
-    for name, stub in STUBS.items():
+    for number, (name, stub) in enumerate(STUBS.items(), 1):
+        task = f"**{number} · Recall.** What is it?\n\nYou should find: something."
+        yield v4.new_markdown_cell(task, id=f"ask-{name}")
         answer = stub.split("(")[0].removeprefix("def ")
         source = f'from adamlib import check, solution\n\n\n{stub}\n\n\ncheck("{name}", {answer})'
         text = inspect.getsource(exercises.find(name).solution).rstrip()
@@ -93,12 +108,14 @@ def small_notebook() -> NotebookNode:
     return v4.new_notebook(
         cells=[
             v4.new_markdown_cell(HEAD, id="title"),
+            v4.new_markdown_cell(ONE, id="one"),
             v4.new_code_cell("print(12.5)", id="stream", execution_count=1, outputs=streams),
             v4.new_code_cell("6 * 7", id="result", execution_count=2, outputs=result),
             v4.new_code_cell(show, id="figure", execution_count=3, outputs=figure),
+            v4.new_markdown_cell("**Figure 1.** *It rises.*", id="caption"),
             v4.new_markdown_cell("## Exercises", id="exercises"),
             *small_exercises(),
-            v4.new_markdown_cell("## Key points", id="key-points"),
+            v4.new_markdown_cell(POINTS, id="key-points"),
             v4.new_markdown_cell("## References", id="references"),
         ]
     )
@@ -193,6 +210,21 @@ def other_parameters(notebook: NotebookNode) -> None:
     found.source = found.source.replace("beta1, beta2, t", "t, beta1, beta2")
 
 
+def change(cell_id: str, old: str, new: str) -> Callable[[NotebookNode], None]:
+    """Replace some words of a cell."""
+
+    def replace(notebook: NotebookNode) -> None:
+        found = cell(notebook, cell_id)
+        assert old in found.source
+        found.source = found.source.replace(old, new)
+
+    return replace
+
+
+def silent(notebook: NotebookNode) -> None:
+    cell(notebook, "result").outputs = []
+
+
 def timed(notebook: NotebookNode) -> None:
     cell(notebook, "stream").metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
 
@@ -257,6 +289,33 @@ BROKEN = [
     ("has_exercises_that_are_checked", tried),
     ("has_exercises_that_are_checked", unfolded),
     ("has_exercises_that_are_checked", other_parameters),
+    ("numbers_its_parts_in_order", change("one", "## 1", "## 2")),
+    ("numbers_its_parts_in_order", change("one", "tag{1}", "tag{A}")),
+    ("numbers_its_parts_in_order", change("caption", "Figure 1", "Figure 2")),
+    ("numbers_its_parts_in_order", change("ask-01-too-long", "**2", "**1")),
+    ("mentions_only_what_exists", write("exercises", "As section 7 says.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "By sections 1 and 2.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "By equation (2).\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "So (2) holds.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "In notebook 01, section 2.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "Section 2 of notebook 01.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "See notebooks 01 and 05.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "See Figure 2.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("exercises", "See exercise 4.\n\n## Exercises")),
+    ("mentions_only_what_exists", write("result", "6 * 7  # see section 3")),
+    ("links_lead_to_files_and_cells", write("exercises", "[x](02_gone.ipynb)\n\n## Exercises")),
+    ("links_lead_to_files_and_cells", write("exercises", "[x](../README.md)\n\n## Exercises")),
+    ("links_lead_to_files_and_cells", write("exercises", "[x](#cell-id=one)\n\n## Exercises")),
+    ("links_lead_to_files_and_cells", change("key-points", "=stream", "=gone")),
+    ("links_lead_to_files_and_cells", change("key-points", "cell-id=stream", "stream")),
+    ("says_what_an_exercise_should_find", change("ask-01-average", "You should find", "It is")),
+    ("says_what_an_exercise_should_find", without("solution-01-too-long")),
+    ("proves_its_key_points", change("key-points", "- [", "[")),
+    ("proves_its_key_points", write("key-points", "## Key points\n\n- It is so.")),
+    ("proves_its_key_points", change("key-points", "12.5", "12.6")),
+    ("proves_its_key_points", change("key-points", "42", "420")),
+    ("proves_its_key_points", change("key-points", "=result", "=one")),
+    ("proves_its_key_points", silent),
     ("is_in_the_normal_form", write("navigation", "[next](02_gone.ipynb)")),
     ("is_in_the_normal_form", timed),
     ("is_in_the_normal_form", other_python),
