@@ -90,6 +90,6 @@ def test_the_map_in_the_first_notebook_has_every_other_one_with_its_minutes():
     for path in others:
         title, _, _, minutes = readme.row(path, "")
         title = re.match(r"\[(.+?)\]", title)[1]
-        assert re.search(rf"\[{re.escape(title)}\]\({path.name}\) \| .* \| {minutes} \|", text), (
+        assert re.search(rf"\[{re.escape(title)}\]\({path.name}\): .* \({minutes} min\)", text), (
             title
         )
