@@ -1,6 +1,7 @@
 """What the files in benchmarks/ hold, and that their scripts still run."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,20 @@ def sentences():
 @pytest.mark.parametrize("sentence", list(sentences()))
 def test_what_the_prose_derives_follows_from_the_files(sentence):
     assert sentence in PROSE
+
+
+def test_new_arrays_cost_more_than_the_passes_of_one_tensor_and_less_than_those_of_gpt2():
+    single = "torch single"
+    assert kept(single, "as_it_is") - kept(single) > kept(single)
+    passes = results("pages")[single]["bytes"] / 28
+    assert floors(GPT2, single) - passes < passes
+
+
+def test_only_tensors_above_32_mib_fault():
+    """The C library keeps smaller blocks; two new arrays each, as equation (3) counts."""
+    large = [4 * n for n in map(math.prod, step.NETWORKS[GPT2]) if 4 * n > 32 * 2**20]
+    counted = results("step")[GPT2]["ways"]["torch single"]["page_faults"]
+    assert counted == pytest.approx(2 * sum(large) / 4096, abs=1)
 
 
 def test_the_readme_says_how_much_longer_the_default_takes():

@@ -80,6 +80,19 @@ def test_in_place():
     assert found.total == 132 * N
 
 
+def difference_in_place(m, g, scratch):
+    np.subtract(g, m, out=scratch)
+    scratch *= 0.1
+    m += scratch
+
+
+def test_an_average_by_the_difference_moves_44_bytes_as_printed_and_36_in_place():
+    """What exercise 2 of notebook 09 says one should find."""
+    m, g, scratch = (np.ones(1000, np.float32) for _ in range(3))
+    assert numpy_traffic(lambda m, g: m + 0.1 * (g - m), m, g).total == 44_000
+    assert numpy_traffic(difference_in_place, m, g, scratch).total == 36_000
+
+
 def test_adam_step_writes_each_result_anew():
     arrays = [np.ones(N, np.float32) for _ in range(4)]
     found = numpy_traffic(lambda p, g, m, v: adam_step(p, g, AdamState(3, m, v)), *arrays)
