@@ -6,6 +6,7 @@ which you read beside Algorithm 1 of Kingma & Ba (2015). Everything that is not 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -158,7 +159,8 @@ def adam_step(
     -----
     Source: Kingma & Ba 2015, Algorithm 1; AMSGrad: Reddi et al. 2018, Algorithm 2, in torch's
     order (maximum first, then the correction); decoupled decay: Loshchilov & Hutter 2019,
-    Algorithm 2. Taught in: notebook 02.
+    Algorithm 2, but times lr, as in torch, where they multiply by their schedule's factor only.
+    Taught in: notebook 02.
 
     All arithmetic is done in the dtype of ``param``. In float16 that makes g² overflow from
     |g| = 256 on; torch, which forms (1 − β₂)·g² in float32, holds until about 8100.
@@ -351,11 +353,11 @@ def check_hyperparameters(
     """
     _check_range("lr", "learning rate", lr, allow_arrays)
     _check_range("eps", "epsilon value", eps, allow_arrays)
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}")
+    if not _is_pair(betas):
+        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}{_hint(betas)}")
     for i, beta in enumerate(betas):
-        if not _is_real(beta):
-            raise TypeError(f"betas[{i}] must be a real number, got {beta!r}")
+        if not _is_real(beta) and not (is_array_api_obj(beta) and math.prod(beta.shape) == 1):
+            raise TypeError(f"betas[{i}] must be a real number, got {beta!r}{_hint(beta)}")
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
     _check_range("weight_decay", "weight_decay value", weight_decay, False)
@@ -392,6 +394,20 @@ def check_options(
         raise ValueError(f"dialect {rule.name!r} has no decoupled weight decay")
 
 
+def _is_pair(betas: object) -> bool:
+    """Whether this is a sequence of two, as torch takes it: a list of Hydra's, an array, …."""
+    if isinstance(betas, (tuple, list)):
+        return len(betas) == 2
+    sequence = hasattr(betas, "__getitem__") and not isinstance(betas, (str, bytes, Mapping))
+    return sequence and getattr(betas, "ndim", 1) == 1 and len(betas) == 2  # type: ignore[arg-type]
+
+
+def _hint(value: object) -> str:
+    """Say where a number that is text most often comes from."""
+    text = isinstance(value, str)
+    return " (YAML reads 1e-8 as text and 1.0e-8 as a number)" if text else ""
+
+
 def _is_real(value: object) -> bool:
     if type(value) is float:  # the usual case; the abstract class below is slow to ask
         return True
@@ -407,7 +423,7 @@ def _check_range(name: str, words: str, value: object, allow_arrays: bool) -> No
             raise TypeError(f"{name} must hold real floats, got dtype {value.dtype}")
         in_range = bool(xp.all((value >= 0) & xp.isfinite(value)))
     else:
-        raise TypeError(f"{name} must be a real number, got {value!r}")
+        raise TypeError(f"{name} must be a real number, got {value!r}{_hint(value)}")
     if not in_range:
         raise ValueError(f"Invalid {words}: {value}")
 

@@ -312,7 +312,8 @@ class AdamW(Adam):
 
     Notes
     -----
-    Source: Loshchilov & Hutter 2019, Algorithm 2. Taught in: notebook 04.
+    Source: Loshchilov & Hutter 2019, Algorithm 2, but the decay is multiplied by lr, as in torch,
+    where they multiply it by their schedule's factor only. Taught in: notebook 04.
     """
 
     def __init__(
