@@ -54,6 +54,9 @@ class Dialect:
     verified : str
         The library whose own optimizer takes the same steps in tests/frameworks, and its
         version (major.minor), or ``from source, not run``.
+    special : {"option", "lesson", "third party", None}
+        What an entry is that no paper proposes and no framework runs as it comes: an option
+        that is off by default, a lesson's code, a third party's package.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class Dialect:
     decoupled_weight_decay: Literal["before", "after"] | None = None
     decay_scale: Literal["lr", "nothing"] = "lr"
     verified: str = NOT_RUN
+    special: Literal["option", "lesson", "third party"] | None = None
 
     @property
     def is_algorithm_1(self) -> bool:
@@ -171,12 +175,22 @@ DIALECTS: dict[str, Dialect] = {
         ),
         Dialect("deepspeed", "deepspeed, csrc/adam/cpu_adam_impl.cpp", **BEFORE),
         Dialect("apex", "apex, csrc/multi_tensor_adam.cu", **BEFORE),
+        Dialect("apex-contrib", "apex/contrib/optimizers/fused_adam.py", **HAT),
         Dialect(
-            "apex-contrib",
+            "apex-contrib-inside",
             "apex/contrib/optimizers/fused_adam.py, eps_inside_sqrt=True",
             eps_placement="inside-uncorrected",
+            special="option",
         ),
-        Dialect("fastai", "fastai course 2022 part 2, minai", 1e-5, "inside", **BEFORE),
+        Dialect("fastai", "fastai/optimizer.py, adam_step", 1e-5, **BEFORE),
+        Dialect(
+            "fastai-lesson",
+            "fastai/course22p2, nbs/12_accel_sgd.ipynb",
+            1e-5,
+            "inside",
+            **BEFORE,
+            special="lesson",
+        ),
         Dialect(
             "atan2",
             "lucidrains/adam-atan2-pytorch",
@@ -184,6 +198,7 @@ DIALECTS: dict[str, Dialect] = {
             "none",
             **BEFORE,
             verified="adam-atan2-pytorch 0.4",
+            special="third party",
         ),
     )
 }

@@ -199,7 +199,7 @@ def identify(
     ...             p -= 0.01 * mi / (1 - 0.9**t) / np.sqrt(vi / (1 - 0.999**t) + 1e-8)
     ...     return step
     >>> identify(factory, lr=0.01, betas=(0.9, 0.999), eps=1e-8).names
-    ('fastai', 'eps-inside-root')
+    ('fastai-lesson', 'eps-inside-root')
 
     Notes
     -----

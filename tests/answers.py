@@ -308,7 +308,7 @@ def step(theta, g, m, v, t, lr, beta1, beta2, eps, kind):
         v_hat = v
     root = v_hat if kind == "no-square-root" else v_hat**0.5
     move = m_hat / (root + eps)
-    if kind in ("eps-inside-root", "fastai"):
+    if kind in ("eps-inside-root", "fastai-lesson"):
         move = m_hat / (v_hat + eps) ** 0.5
     if kind == "eps-missing":
         move = m_hat / root
@@ -316,7 +316,7 @@ def step(theta, g, m, v, t, lr, beta1, beta2, eps, kind):
         move = m_hat / root + eps
     if kind == "keras":
         move = m_hat / ((v**0.5 + eps) / (1 - beta2**t) ** 0.5)
-    if kind == "apex-contrib":
+    if kind == "apex-contrib-inside":
         move = m_hat / ((v + eps) ** 0.5 / (1 - beta2**t) ** 0.5)
     if kind == "corrected-moments-stored":
         m, v = m_hat, v_hat
@@ -693,13 +693,13 @@ WRONG = {
     "07-inside": [
         ("paper", lerped_step),
         ("keras", wrong_step("keras")),
-        ("apex-contrib", wrong_step("apex-contrib")),
+        ("apex-contrib-inside", wrong_step("apex-contrib-inside")),
         *steps("no-square-root", "eps-missing"),
     ],
     "07-reordered": [
         ("paper", lerped_step),
         ("bert", wrong_step("no-bias-correction")),
-        ("fastai", inside_lerped),
+        ("fastai-lesson", inside_lerped),
         *steps("only-m-corrected", "step-starts-at-2"),
     ],
     "07-decoupled": [

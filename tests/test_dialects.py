@@ -12,7 +12,7 @@ from test_packaging import pins
 
 NEEDED = (
     "paper paper-reordered pytorch keras tensorflow1 optax jax bert transformers-adamw mlx "
-    "tinygrad scikit-learn chainer deepspeed apex fastai atan2"
+    "tinygrad scikit-learn chainer deepspeed apex apex-contrib fastai fastai-lesson atan2"
 ).split()
 
 
@@ -41,7 +41,8 @@ def test_no_two_dialects_have_one_source():
         "keras": "θ·(1−α·λ) − α·m̂ / ((√v + ε̂)/√(1−β₂ᵗ)), ε̂ = 1e-07, AMSGrad: max of v",
         "bert": "θ·(1−α·λ) − α·m / (√v + ε), ε = 1e-06",
         "transformers-adamw": "(θ − α·m̂ / ((√v + ε̂)/√(1−β₂ᵗ)))·(1−α·λ), ε̂ = 1e-06",
-        "fastai": "θ·(1−α·λ) − α·m̂ / √(v̂ + ε), ε = 1e-05",
+        "fastai": "θ·(1−α·λ) − α·m̂ / (√v̂ + ε), ε = 1e-05",
+        "fastai-lesson": "θ·(1−α·λ) − α·m̂ / √(v̂ + ε), ε = 1e-05",
         "atan2": "θ·(1−α·λ) − α·1.27·atan2(m̂, √v̂)",
     }.items(),
 )

@@ -280,7 +280,7 @@ def test_eadam_is_adam_with_eps_inside_the_root():
     for t, grad in enumerate(rng.standard_normal((300, 3)) * [1.0, 1e-2, 1e-5], start=1):
         m, v = 0.9 * m + 0.1 * grad, beta2 * v + (1 - beta2) * grad**2 + eps
         theirs = -(m / (1 - 0.9**t)) / np.sqrt(v / (1 - beta2**t))
-        options = dict(lr=1.0, betas=(0.9, beta2), eps=eps / (1 - beta2), dialect="fastai")
+        options = dict(lr=1.0, betas=(0.9, beta2), eps=eps / (1 - beta2), dialect="fastai-lesson")
         ours, state = adam_step(zero, grad, state, **options)
         np.testing.assert_allclose(ours, theirs, rtol=1e-11)
 

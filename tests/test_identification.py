@@ -21,7 +21,7 @@ SETTINGS = (
     dict(lr=0.1, betas=(0.5, 0.9), eps=1e-3),
     dict(lr=1e-4, betas=(0.0, 0.99), eps=1e-12),
 )
-OUTSIDE = ("paper", "pytorch", "optax", "jax", "tinygrad", "deepspeed", "apex")
+OUTSIDE = ("paper", "pytorch", "optax", "jax", "tinygrad", "deepspeed", "apex", "fastai")
 
 
 def from_dialect(name, amsgrad=False, **options):
@@ -73,7 +73,7 @@ def test_every_mistake_is_named(slug, setting):
     told = told_of(slug)
     found = identify(adams.mistake(slug, **setting, wd=told["weight_decay"]), **setting, **told)
     assert slug in found.names, found
-    if slug not in ("eps-inside-root", "no-bias-correction"):  # fastai's and BERT's habits
+    if slug not in ("eps-inside-root", "no-bias-correction"):  # the lesson's and BERT's habits
         assert found.verdict == "mistake"
     assert MISTAKES[slug] in str(found)
 
@@ -94,7 +94,7 @@ def test_hat_and_outside_are_told_apart_as_far_as_float64_can():
         options = {**USUAL, "eps": eps}
         assert identify(from_dialect("keras", **options), **options).names[0] == "paper-reordered"
     same = identify(from_dialect("keras", **{**USUAL, "eps": 0.0}), **{**USUAL, "eps": 0.0})
-    assert {"paper", "keras", "fastai", "eps-missing"} <= set(same.names)
+    assert {"paper", "keras", "fastai-lesson", "eps-missing"} <= set(same.names)
 
 
 # Pairs of mistakes, on probes that identify has not seen.

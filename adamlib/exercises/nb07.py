@@ -75,11 +75,11 @@ EXERCISES = (
         ),
         inside_step,
         a_step(
-            "fastai",
+            "fastai-lesson",
             habits={
                 "paper": OUTSIDE,
                 "keras": HAT,
-                "apex-contrib": "eps is added to v before the correction. Correct v first.",
+                "apex-contrib-inside": "eps is added to v before the correction. Correct v first.",
             },
         ),
     ),
@@ -96,7 +96,7 @@ EXERCISES = (
             habits={
                 "paper": "this is Algorithm 1: eps is added after v is corrected.",
                 "bert": "nothing is corrected. The factor of lr is missing.",
-                "fastai": "eps is inside the root.",
+                "fastai-lesson": "eps is inside the root.",
             },
         ),
     ),
