@@ -31,6 +31,7 @@ from adamlib.figures import (
     plot_losses,
     plot_nan_spread,
     plot_paths,
+    plot_shrinkage,
     plot_step_lengths,
     plot_symptoms,
     plot_uncorrected_step,
@@ -197,6 +198,22 @@ def pieces(ax):
         (round(bar.get_x() + bar.get_width() / 2), bar.get_y(), bar.get_y() + bar.get_height())
         for bar in ax.patches
     ]
+
+
+def test_plot_shrinkage_draws_each_method_and_where_its_swings_begin_to_grow():
+    rates = np.array([0.01, 0.02, 0.04, 0.08])
+    ax = plot_shrinkage(rates, {"SGD": np.abs(1 - 50 * rates), "momentum": 0.9 + rates})
+    sgd_line, momentum_line, one = ax.lines
+    np.testing.assert_allclose(sgd_line.get_ydata(), [0.5, 0, 1, 3])
+    np.testing.assert_array_equal(momentum_line.get_xdata(), rates)
+    assert (sgd_line.get_color(), momentum_line.get_color()) == (
+        COLOURS["SGD"],
+        COLOURS["momentum"],
+    )
+    assert set(one.get_ydata()) == {1}
+    labels = {text.get_text(): text.xy for text in ax.texts}
+    assert labels == {"SGD:\nup to α = 0.04": (0.04, 1), "momentum:\nup to α = 0.08": (0.08, 1)}
+    assert ax.get_xscale() == "log"
 
 
 def test_plot_average_stacks_the_weights():

@@ -186,9 +186,9 @@ EXERCISES = (
         "01-average",
         "The average of a list of values, started at zero, after the last one; corrected.",
         (
-            "start with average = 0.0, and let the values in one by one, oldest first, as in (A).",
+            "start with average = 0.0, and let the values in one by one, oldest first, as in (1).",
             "a value enters with the weight 1 − β; what is there is multiplied by β.",
-            "after the loop divide once, by the sum of all weights: (B) says what it is.",
+            "after the loop divide once, by the sum of all weights: (3) says what it is.",
         ),
         my_average,
         on_cases(

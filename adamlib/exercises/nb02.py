@@ -140,7 +140,7 @@ def is_too_long(value: object) -> Mistake | None:
     fell_text = f"They shrink to {fell:.2f} of their size a step"
     if fell > 0.7:
         return Mistake("too-slow", f"{says} {fell_text}; v, with β₂ = 0.5, keeps up with that.")
-    return Mistake("not-steady", f"{says} {fell_text} on average. Look at (2.15) for equality.")
+    return Mistake("not-steady", f"{says} {fell_text} on average. Look at (14) for equality.")
 
 
 EXERCISES = (

@@ -17,7 +17,7 @@
 from .averages import plot_average, plot_uncorrected_step
 from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, check_alt, new_axes, png, show
 from .counterexamples import plot_denominators, plot_eps_threshold, plot_walks
-from .curves import plot_drift, plot_longest_steps, plot_losses, plot_symptoms
+from .curves import plot_drift, plot_longest_steps, plot_losses, plot_shrinkage, plot_symptoms
 from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import (
     FIRST_STEP_COLOURS,
@@ -62,6 +62,7 @@ __all__ = [
     "plot_nan_spread",
     "plot_paths",
     "plot_precision_maps",
+    "plot_shrinkage",
     "plot_step_lengths",
     "plot_step_times",
     "plot_sweep",

@@ -8,13 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import Trace
-from .base import COLOURS, DIALECT_COLOURS, label_beside, label_end, method_colour, new_axes
+from .base import (
+    COLOURS,
+    DIALECT_COLOURS,
+    label_beside,
+    label_end,
+    method_colour,
+    new_axes,
+    own_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@own_style()
 def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
     """Draw the losses of several runs on a logarithmic scale, each labelled at its end.
 
@@ -42,6 +51,39 @@ def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@own_style()
+def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: "Axes | None" = None) -> "Axes":
+    """Draw what one step leaves of a swing, against the learning rate.
+
+    Parameters
+    ----------
+    rates : ndarray of float, shape (rates,)
+        Learning rates α, above 0, in rising order.
+    left : mapping of str to ndarray of float, shape (rates,)
+        A method → the share of a swing that a step leaves, below 1 where it dies out. The
+        method's name is also that of its colour in `COLOURS`.
+    ax : Axes, optional
+        Drawn into if given, else a new one.
+
+    Returns
+    -------
+    Axes
+        One line a method, in their order, labelled with the largest α at which a swing does
+        not grow; then a dashed line at 1.
+    """
+    ax = new_axes() if ax is None else ax
+    for method, shares in left.items():
+        ax.plot(rates, shares, color=COLOURS[method])
+        limit = rates[shares <= 1].max()
+        text = f"{method}:\nup to α = {limit:.2f}"
+        label_beside(ax, text, limit, 1.0, (-4, 8), COLOURS[method], ha="right")
+    ax.axhline(1, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
+    ax.set(xscale="log", xlim=(rates[0], rates[-1]), ylim=(0, 1.25))
+    ax.set(xlabel="learning rate α", ylabel="share of a swing left by a step")
+    return ax
+
+
+@own_style()
 def plot_longest_steps(
     lengths: Mapping[str, Sequence[float]],
     bounds: Mapping[str, float],
@@ -78,6 +120,7 @@ def plot_longest_steps(
     return ax
 
 
+@own_style()
 def plot_drift(
     distances: Mapping[str, NDArray], colours: Mapping[str, str], ax: "Axes | None" = None
 ) -> "Axes":
@@ -132,6 +175,7 @@ def label_ends(ax: "Axes", x: float, ends: Mapping[str, tuple[float, str]]) -> N
         ax.annotate(label, (x, y), xytext=(6, shift), color=colour, **style)
 
 
+@own_style()
 def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Figure":
     """Draw each of several runs in a panel of its own, with the right one in grey behind it.
 
