@@ -113,7 +113,7 @@ def adam_step(
         Finite, 0 or more; units of ``param``. An array must broadcast to the shape of
         ``param``, so that one call can take a step in many runs at once.
     betas : pair of floats (β₁, β₂)
-        Each in [0, 1).
+        Each in [0, 1); any sequence of two numbers.
     eps : float or array ε
         Finite, 0 or more; units of ``grad``. Broadcasts like ``lr``.
     weight_decay : float
@@ -194,12 +194,16 @@ def step_numbers(
     lr, betas, eps, weight_decay
         As `adam_step` takes them, checked.
     """
+    # a float64 of NumPy's would widen a float32 array, a float does not
+    beta1, beta2 = map(float, betas)
     return Numbers(
         lr,
-        *map(float, betas),  # a float64 of NumPy's would widen a float32 array, a float does not
+        beta1,
+        beta2,
         eps,
         float(weight_decay) or None,
-        *(bias_correction(beta, step) for beta in betas),
+        bias_correction(beta1, step),
+        bias_correction(beta2, step),
     )
 
 
@@ -356,7 +360,7 @@ def check_hyperparameters(
     if not _is_pair(betas):
         raise TypeError(f"betas must be a pair of real numbers, got {betas!r}{_hint(betas)}")
     for i, beta in enumerate(betas):
-        if not _is_real(beta) and not (is_array_api_obj(beta) and math.prod(beta.shape) == 1):
+        if not _is_real(beta) and not _is_real_array(beta):
             raise TypeError(f"betas[{i}] must be a real number, got {beta!r}{_hint(beta)}")
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
@@ -400,6 +404,13 @@ def _is_pair(betas: object) -> bool:
         return len(betas) == 2
     sequence = hasattr(betas, "__getitem__") and not isinstance(betas, (str, bytes, Mapping))
     return sequence and getattr(betas, "ndim", 1) == 1 and len(betas) == 2  # type: ignore[arg-type]
+
+
+def _is_real_array(value: object) -> bool:
+    """Whether this is an array, or a tensor, of one real number and no dimension."""
+    if isinstance(value, np.generic) or not is_array_api_obj(value) or value.ndim:
+        return False
+    return array_namespace(value).isdtype(value.dtype, "real floating")
 
 
 def _hint(value: object) -> str:
