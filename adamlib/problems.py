@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = Any  # a NumPy array or a torch tensor
 Params = NDArray | dict[str, NDArray]
+ROUNDING, TURNS = 1e-13, 1000  # of a sum over a few dozen numbers; some thirty are enough
 
 
 @dataclass(frozen=True)
@@ -215,11 +216,13 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
     r"""Return the smallest language model: predict a word from the one before it.
 
     .. math::
-        L = -\sum_{i,j} f_i\,T_{ij} \log \operatorname{softmax}(W_i)_j
-        + \sum_{i,j} f_i\,T_{ij} \log T_{ij}, \qquad f_i \propto i^{-s}
+        L = -\sum_{i,j} P_{ij} \log \operatorname{softmax}(W_i)_j
+        + \sum_{i,j} P_{ij} \log T_{ij}, \qquad
+        \sum_j P_{ij} = \sum_j P_{ji} = f_i \propto i^{-s}, \quad T_{ij} = P_{ij} / f_i
 
     The text is so long that all frequencies are exact, and the whole of it is one batch: there
-    is no noise. The loss is the cross-entropy above its smallest value; it is convex.
+    is no noise. As in a text, a word is as frequent before another as after one. The loss is
+    the cross-entropy above its smallest value; it is convex.
 
     Parameters
     ----------
@@ -260,8 +263,8 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
     frequency = np.arange(1.0, words + 1) ** -power
     frequency = frequency / frequency.sum()
     taste = 2 * np.random.default_rng(seed).standard_normal((words, words))
-    log_next = _log_softmax(np, taste + np.log(frequency))
-    pairs = frequency[:, None] * np.exp(log_next)
+    pairs = _with_margins(np.exp(taste), frequency)
+    log_next = np.log(pairs / frequency[:, None])
     smallest = -(pairs * log_next).sum()
 
     def value_and_gradient(params: dict[str, Array]) -> tuple[Any, dict[str, Array]]:
@@ -275,6 +278,20 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
 
     start = {"W": np.zeros((words, words))}
     return Problem("bigrams", value_and_gradient, start, {"W": log_next})
+
+
+def _with_margins(table: NDArray, margin: NDArray) -> NDArray:
+    """Scale a positive table until its rows and its columns sum to the margin.
+
+    By turns, which closes in on it by a factor a turn (Sinkhorn & Knopp 1967).
+    """
+    for _ in range(TURNS):
+        table = table * (margin / table.sum(axis=1))[:, None]
+        columns = table.sum(axis=0)
+        if np.abs(columns / margin - 1).max() < ROUNDING:
+            break
+        table = table * (margin / columns)
+    return table
 
 
 def _log_softmax(xp: Any, logits: Array) -> Array:

@@ -17,6 +17,7 @@ from adamlib.experiments import (
     momentum_sweep,
     parameter_rates,
     scaled,
+    sharpness,
     sweep,
 )
 from adamlib.figures import COLOURS, plot_epsilon, plot_gap, plot_sweep
@@ -208,6 +209,26 @@ def test_bad_parameter_rates_are_refused(options, message):
         parameter_rates(narrow_valley(), **dict(steps=1, lr=0.1, eps=[1.0]) | options)
 
 
+@pytest.mark.parametrize("rates", [1.0, np.geomspace(0.01, 1.0, 370)], ids=["plain", "scaled"])
+def test_the_sharpness_is_that_of_torchs_hessian(rates):
+    net = small_net()
+    shapes = {name: array.shape for name, array in net.start.items()}
+    rng = np.random.default_rng(0)
+    x, y = torch.tensor(rng.standard_normal((32, 20))), torch.tensor(rng.standard_normal((32, 2)))
+
+    def loss(flat):
+        parts = flat.split([int(np.prod(shape)) for shape in shapes.values()])
+        w1, b1, w2, b2 = (p.reshape(s) for p, s in zip(parts, shapes.values(), strict=True))
+        return ((torch.relu(x @ w1.mT + b1) @ w2.mT + b2 - y) ** 2).sum()
+
+    flat = torch.tensor(np.concatenate([array.ravel() for array in net.start.values()]))
+    hessian = torch.autograd.functional.hessian(loss, flat)
+    root = torch.tensor(np.sqrt(np.broadcast_to(rates, 370)))
+    expected = torch.linalg.eigvalsh(root[:, None] * hessian * root)[-1].item()
+    # differences 2e-6 apart of gradients of about 1: eight digits
+    assert sharpness(net, net.start, rates) == pytest.approx(expected, rel=1e-7)
+
+
 # --- bigrams --------------------------------------------------------------------------------------
 
 
@@ -247,13 +268,21 @@ def test_a_run_that_diverges_leaves_the_others_alone():
     assert np.isfinite(value).all() and np.isfinite(grads["W"]).all()
 
 
-def test_words_are_as_frequent_as_zipf_says():
-    start = bigrams(words=64, power=1.5).gradient({"W": np.zeros((64, 64))})["W"]
-    # from zero weights each row is its frequency times (1/64 − T), and f₁/f₆₄ = 512
-    assert np.abs(start[0]).sum() > 100 * np.abs(start[-1]).sum()
-    even = bigrams(words=64, power=0.0).gradient({"W": np.zeros((64, 64))})["W"]
-    sums = np.abs(even).sum(axis=1)
-    assert sums.max() < 3 * sums.min()
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.5])
+def test_words_are_as_frequent_as_zipf_says_before_others_and_after_them(power):
+    model = bigrams(words=64, power=power)
+    follows = np.exp(model.minimum["W"])
+    # from zero weights the gradient is the frequency of the word before times 1/64 − T
+    before = model.gradient(model.start)["W"] / (1 / 64 - follows)
+    np.testing.assert_allclose(before, np.broadcast_to(before[:, :1], (64, 64)), rtol=1e-9)
+    before = before[:, 0]
+    np.testing.assert_allclose(before / before[0], np.arange(1, 65) ** -power, rtol=1e-9)
+    np.testing.assert_allclose(before @ follows, before, rtol=1e-9)  # after others
+
+
+def test_words_have_likings_of_their_own():
+    follows = np.exp(bigrams(words=64, power=1.0).minimum["W"])
+    assert (follows.argmax(axis=1) == follows.sum(axis=0).argmax()).mean() < 0.5
 
 
 @pytest.mark.parametrize(
@@ -322,6 +351,63 @@ def test_a_long_run_leaves_its_minimum_unless_eps_caps_the_rates():
     assert fall[1, :, 1000:1500].max() < 1e-20
     late = fall[..., 4500:].max(axis=-1)
     assert late[1, 0] > 1e-5 and late[1, 1] < 1e-25 and late[0, 0] < 1e-25
+
+
+def test_the_long_run_leaves_when_its_sharpness_passes_38():
+    """2(1+β₁)/(1−β₁) = 38: the run stands at its minimum until then, and not much longer."""
+    sharp = {}
+    for steps in (1500, 2200, 2300):
+        there = sweep(small_net(), steps, lr=0.01).params
+        (rates,) = parameter_rates(small_net(), steps, lr=0.01, eps=[1e-8])
+        sharp[steps] = sharpness(small_net(), there, rates)
+    assert sharp[1500] == pytest.approx(24.08, abs=0.01)
+    assert sharp[2200] == pytest.approx(36.56, abs=0.01) and sharp[2300] > 38
+    losses = sweep(small_net(), 2600, lr=0.01).losses
+    assert losses[1500:2200].max() < 1e-28 and losses[2300:].max() > 1e-10
+    # one rate for all may be 38/393 there
+    assert 38 / sharpness(small_net(), there) == pytest.approx(0.0967, abs=1e-4)
+
+
+def test_sgd_and_adam_with_a_huge_eps_go_different_ways_from_the_same_start():
+    """What exercise 2 of the notebook says one should find."""
+    lengths, losses, steps = [], [], []
+    for name in ("Adam", "SGD"):
+        path, values = torch_path(name, 40)
+        moves = np.diff(path, axis=0)
+        steps.append(moves / np.linalg.norm(moves, axis=1)[:, None])
+        lengths.append(np.linalg.norm(moves, axis=1))
+        losses.append(np.array(values))
+    ratio = lengths[0] / lengths[1]
+    assert ratio[0] == pytest.approx(10, rel=2e-5)  # beside eps stands a root of up to 20
+    assert (ratio[:9] > 1).all() and (ratio[9:] < 1).all()
+    assert 0.55 < ratio[19:].min() and ratio[19:].max() < 0.7
+    cosine = (steps[0] * steps[1]).sum(axis=1)
+    assert cosine[0] == pytest.approx(1) and 0.3 < cosine[10:].min() and cosine[9:].max() < 0.5
+    assert 1 / (1 - 0.9**10) == pytest.approx(1.54, abs=0.005)
+    assert (losses[0][1:] < losses[1][1:]).all()
+
+
+def torch_path(name, steps):
+    """All parameters and losses of a run of exercise 2, by torch."""
+    net = small_net()
+    params = [torch.from_numpy(array.copy()).requires_grad_() for array in net.start.values()]
+    rng = np.random.default_rng(0)
+    x, y = torch.tensor(rng.standard_normal((32, 20))), torch.tensor(rng.standard_normal((32, 2)))
+    if name == "Adam":
+        optimizer = torch.optim.Adam(params, lr=1e4, eps=1e6)
+    else:
+        optimizer = torch.optim.SGD(params, lr=1e4 / 1e6 * 0.1, momentum=0.9)
+    path, losses = [], []
+    for _ in range(steps + 1):
+        path.append(np.concatenate([param.detach().numpy().ravel() for param in params]))
+        loss = (
+            (torch.relu(x @ params[0].mT + params[1]) @ params[2].mT + params[3] - y) ** 2
+        ).sum()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return np.array(path), losses
 
 
 def test_the_root_of_v_remembers_gradients_that_have_gone():

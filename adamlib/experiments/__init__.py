@@ -4,7 +4,7 @@
 ``traces``           `run` an optimizer on a problem: a `Trace`
 ``baselines``        what Adam is compared with: `sgd`, `momentum`, `rmsprop`
 ``sweeps``           many runs at once, over lr and eps
-``epsilon``          what eps does to whole runs, and the best of a sweep
+``epsilon``          what eps does to whole runs: rates, sharpness, the best of a sweep
 ``first_steps``      what a first step comes to, with and without eps
 ``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk`
 ``precision``        Adam in 16 bits: its first step, its averages, and how to train
@@ -24,7 +24,7 @@ from .counterexamples import (
     rare_gradient,
     walk,
 )
-from .epsilon import best_run, momentum_sweep, parameter_rates, scaled
+from .epsilon import best_run, momentum_sweep, parameter_rates, scaled, sharpness
 from .first_steps import (
     FIRST_STEPS,
     FirstStepMap,
@@ -111,6 +111,7 @@ __all__ = [
     "rmsprop",
     "run",
     "scaled",
+    "sharpness",
     "sgd",
     "smallest_finite_first_step",
     "stochastic_round",
