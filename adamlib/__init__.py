@@ -20,6 +20,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.figures``         draw a trace
 ``adamlib.sliders``         move a slider, and a figure is redrawn
 ``adamlib.exercises``       check an answer, take a hint, see the solution
+``adamlib.settings``        the settings of NumPy, torch and IPython that the notebooks need
 ==========================  ============================================================
 """
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         optimizer,
         problems,
         pytorch,
+        settings,
         sliders,
     )
     from .adam import AdamState, adam_step, init_state
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from .identification import Identification, identify
     from .moments import bias_correction, ema, ema_weights
     from .optimizer import Adam
+    from .settings import use_default_settings
 
 __version__ = "0.1.0"
 
@@ -66,6 +69,7 @@ _HOME = {
     "check": "exercises",
     "hint": "exercises",
     "solution": "exercises",
+    "use_default_settings": "settings",
 }
 _MODULES = (
     "floats",
@@ -81,6 +85,7 @@ _MODULES = (
     "figures",
     "sliders",
     "exercises",
+    "settings",
 )
 
 __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ below
@@ -109,8 +114,10 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "optimizer",
     "problems",
     "pytorch",
+    "settings",
     "sliders",
     "solution",
+    "use_default_settings",
 ]
 
 

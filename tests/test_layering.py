@@ -27,6 +27,7 @@ ORDER = (
     "figures",
     "sliders",
     "exercises",
+    "settings",
     "__main__",
 )
 TORCH = ("compiled", "pytorch")  # where torch may be imported on loading

@@ -8,22 +8,17 @@ The data and the drawing are those of notebook 03; nothing is drawn by hand.
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # no window, on any machine
-
 import numpy as np
 
 from adamlib.experiments import first_step_map
-from adamlib.figures import plot_first_step_map
+from adamlib.figures import plot_first_step_map, png
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "first_step_map.png"
 
 
 def draw(path: Path) -> None:
-    """Write the picture to a file; without matplotlib's version in it, the same on the next one."""
-    ax = plot_first_step_map(first_step_map(np.float32))
-    ax.figure.savefig(path, dpi=160, metadata={"Software": None})
+    """Write the picture to a file."""
+    path.write_bytes(png(plot_first_step_map(first_step_map(np.float32)))[0])
 
 
 if __name__ == "__main__":

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import COLOURS, STYLE, label_beside, mixed, new_axes
+from .base import COLOURS, label_beside, mixed, new_axes, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@own_style()
 def plot_average(weights: Mapping[str, Sequence[NDArray]]) -> "Figure":
     """Draw what a moving average is made of, step by step, one panel an average.
 
@@ -31,14 +31,13 @@ def plot_average(weights: Mapping[str, Sequence[NDArray]]) -> "Figure":
     Figure
         With one Axes an average, side by side.
     """
-    with plt.style.context(STYLE):
-        figure, panels = plt.subplots(1, len(weights), sharey=True, squeeze=False)
-        for ax, (title, columns) in zip(panels[0], weights.items(), strict=True):
-            _draw_columns(ax, columns)
-            ax.set_title(title)
-            ax.set(xlabel="step t", xticks=sorted({1, *range(10, len(columns) + 1, 10)}))
-        panels[0][0].set_ylabel("share of the average")
-    return figure
+    panels = new_axes(ncols=len(weights), sharey=True, squeeze=False)[0]
+    for ax, (title, columns) in zip(panels, weights.items(), strict=True):
+        _draw_columns(ax, columns)
+        ax.set_title(title, loc="left")
+        ax.set(xlabel="step t", xticks=sorted({1, *range(10, len(columns) + 1, 10)}))
+    panels[0].set_ylabel("share of the average")
+    return panels[0].figure
 
 
 def _draw_columns(ax: "Axes", columns: Sequence[NDArray]) -> None:
@@ -73,6 +72,7 @@ def _draw_columns(ax: "Axes", columns: Sequence[NDArray]) -> None:
     ax.grid(False)
 
 
+@own_style()
 def plot_uncorrected_step(
     steps: NDArray,
     corrected: NDArray,

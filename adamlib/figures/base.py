@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("adamlib.mplstyle")
 MINIMUM_ALT = 40
@@ -35,16 +37,34 @@ DIALECT_COLOURS = {
 """The colour of a dialect of Adam, by where its ε stands or by what it leaves out."""
 
 
-def new_axes(**options: object) -> "Axes":
+def own_style() -> "AbstractContextManager[None]":
+    """Within it, and in a function that it decorates, matplotlib's defaults and our style hold.
+
+    Whatever a ``matplotlibrc`` or the caller has set stays out, and is back afterwards.
+    """
+    return plt.style.context(STYLE, after_reset=True)
+
+
+@own_style()
+def new_axes(
+    figsize: tuple[float, float] | None = None, layout: str | None = None, **options: object
+) -> "Axes":
     """Return the axes of a new figure in the style of the course.
 
     Parameters
     ----------
+    figsize : (float, float), optional
+        Width and height in inches; those of the style unless given.
+    layout : str, optional
+        What places the axes; as the style has it unless given.
     **options
-        Passed to `matplotlib.pyplot.subplots`.
+        Passed to `matplotlib.figure.Figure.subplots`.
     """
-    with plt.style.context(STYLE):
-        return plt.subplots(**options)[1]
+    try:
+        figure = plt.figure(figsize=figsize, layout=layout)
+    except ImportError:  # the caller's backend opens windows, and cannot here
+        figure = Figure(figsize=figsize, layout=layout)
+    return figure.subplots(**options)
 
 
 def show(figure: "Figure | Axes", alt: str) -> None:
@@ -111,7 +131,7 @@ def png(figure: "Figure | Axes", settled: bool = False) -> tuple[bytes, dict[str
     width, height = (round(inches * figure.get_dpi()) for inches in figure.get_size_inches())
     buffer = io.BytesIO()
     without_version = {"Software": None}  # the file is the same with the next matplotlib
-    with plt.style.context(STYLE):
+    with own_style():
         if settled:
             figure.set_dpi(plt.rcParams["savefig.dpi"])
             FigureCanvasAgg(figure).print_png(buffer, metadata=without_version)

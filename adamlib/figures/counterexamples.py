@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import Walk
-from .base import COLOURS, label_beside, method_colour, mixed, new_axes
+from .base import COLOURS, label_beside, method_colour, mixed, new_axes, own_style
 from .curves import label_ends
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ SHADES = (0.0, 0.4, 0.2)  # how much black is in the lines of one method
 SAME = 1.1  # lines that end closer together than this factor
 
 
+@own_style()
 def plot_walks(
     walks: Mapping[str, Walk],
     predicted: tuple[NDArray, NDArray] | None = None,
@@ -70,6 +71,7 @@ def plot_walks(
     return ax
 
 
+@own_style()
 def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) -> "Axes":
     """Draw what a gradient is divided by, step by step, on logarithmic scales.
 
@@ -117,6 +119,7 @@ def _shade(label: str, drawn: dict[object, int]) -> tuple[object, object]:
     return mixed(method, 0.0, SHADES[k]), LINES[k]
 
 
+@own_style()
 def plot_eps_threshold(
     eps: NDArray,
     drifts: NDArray,

@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from numpy.typing import ArrayLike, NDArray
 
 from ..experiments import Trace
-from .base import COLOURS, label_end, method_colour, new_axes
+from .base import COLOURS, label_end, method_colour, new_axes, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ GREY, SIGN_COLOUR = "#555555", "#8C510A"
 NOTE = dict(color="#767676", ha="right", fontsize=9.5)
 
 
+@own_style()
 def plot_sweep(
     trace: Trace,
     notes: Mapping[str, tuple[float, ...]] | None = None,
@@ -129,6 +130,7 @@ def _write(
     ax.text(np.log10(eps), np.log10(lr), text, **style)
 
 
+@own_style()
 def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float]) -> "Figure":
     """Draw what one eps does to a step and to a run, or what each of several does.
 
@@ -232,6 +234,7 @@ def _draw_losses(ax: "Axes", trace: Trace, eps: float) -> None:
     ax.set_ylim(finite.min() / 3, min(finite.max(), 100 * trace.losses.flat[0]) * 3)
 
 
+@own_style()
 def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> "Figure":
     """Draw the losses of several methods, one panel a problem, on the same scales.
 

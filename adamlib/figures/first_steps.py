@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 
 from ..experiments import FIRST_STEPS, FirstStepMap, NanSpread
-from .base import COLOURS, label_beside, label_end, new_axes
+from .base import COLOURS, label_beside, label_end, new_axes, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +34,7 @@ FIRST_STEP_LABELS = {
 ZERO_GAP, ZERO_WIDTH = 1.0, 3.5  # of the strips for zero, in decades
 
 
+@own_style()
 def plot_first_step_map(data: FirstStepMap, ax: "Axes | None" = None) -> "Axes":
     """Draw what a first step comes to for each gradient and eps, each region labelled.
 
@@ -112,6 +113,7 @@ def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero:
     label_end(ax, x[-1], -8, "ε = 10⁻⁸,\nthe default", "#222222")
 
 
+@own_style()
 def plot_nan_spread(data: NanSpread, axes: "Sequence[Axes] | None" = None) -> "Figure":
     """Draw every parameter of the two-layer net as a cell, dark where it is NaN.
 
@@ -166,6 +168,7 @@ def _draw_mask(ax: "Axes", mask: np.ndarray, x: float, y: float) -> None:
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
+@own_style()
 def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -> "Axes":
     """Draw how long a step is against the size of the gradient, in units of ε.
 

@@ -8,12 +8,13 @@ from matplotlib import patheffects
 
 from ..experiments import Trace
 from ..problems import Problem
-from .base import method_colour, new_axes
+from .base import method_colour, new_axes, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@own_style()
 def plot_paths(problem: Problem, traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
     """Draw the paths of several runs over the contours of a problem in two coordinates.
 

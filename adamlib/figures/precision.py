@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..experiments import PRECISION_STEPS, PrecisionMap
-from .base import COLOURS, new_axes
+from .base import COLOURS, new_axes, own_style
 from .first_steps import FIRST_STEP_COLOURS
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ REGION_LABELS = {
 }
 
 
+@own_style()
 def plot_precision_maps(
     maps: Sequence[PrecisionMap], axes: "Sequence[Axes] | None" = None
 ) -> "Figure":
@@ -99,6 +100,7 @@ def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
     ax.set_yticks(ticks, [f"10$^{{{d}}}$" for d in ticks])
 
 
+@own_style()
 def plot_averages_in(
     averages: Mapping[str, NDArray[np.float64]],
     switch: int,
@@ -139,6 +141,7 @@ def plot_averages_in(
     return ax
 
 
+@own_style()
 def plot_repairs(
     times: "Mapping[tuple[str, str, str], NDArray[np.float64]]",
     axes: "Sequence[Axes] | None" = None,

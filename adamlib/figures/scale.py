@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import WidthScan, first_step_of_noise, gradient_at_width
-from .base import label_beside, label_end, mixed, new_axes
+from .base import label_beside, label_end, mixed, new_axes, own_style
 from .precision import FORMAT_COLOURS
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ RANGE = (1e1, 1e16)  # widths drawn
 DARK = "#222222"
 
 
+@own_style()
 def plot_apart(
     distances: Mapping[str, NDArray[np.float64]], switch: int, ax: "Axes | None" = None
 ) -> "Axes":
@@ -61,6 +62,7 @@ def plot_apart(
     return ax
 
 
+@own_style()
 def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure":
     """Draw gradients and first steps beside the width of a net, measured and predicted.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .base import COLOURS, label_end, new_axes
+from .base import COLOURS, label_end, new_axes, own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ FLOOR = "#222222"
 LABELS_AT = 1.8  # times the largest size
 
 
+@own_style()
 def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = None) -> "Axes":
     """Draw how many floors ways to take a step cost: a row a way, a mark a reason.
 
@@ -76,6 +77,7 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
     return ax
 
 
+@own_style()
 def plot_step_times(
     times: Mapping[str, Sequence[tuple[float, float]]], ax: "Axes | None" = None
 ) -> "Axes":
