@@ -131,10 +131,11 @@ def png(figure: "Figure | Axes", settled: bool = False) -> tuple[bytes, dict[str
     width, height = (round(inches * figure.get_dpi()) for inches in figure.get_size_inches())
     buffer = io.BytesIO()
     without_version = {"Software": None}  # the file is the same with the next matplotlib
+    canvas = FigureCanvasAgg(figure)  # another backend may have no way to make a PNG
     with own_style():
         if settled:
             figure.set_dpi(plt.rcParams["savefig.dpi"])
-            FigureCanvasAgg(figure).print_png(buffer, metadata=without_version)
+            canvas.print_png(buffer, metadata=without_version)
         else:
             figure.savefig(buffer, format="png", metadata=without_version)
     plt.close(figure)
