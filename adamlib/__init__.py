@@ -1,7 +1,8 @@
-"""adamlib: the Adam optimizer and its epsilon, written once and checked against the paper.
+"""adamlib: the Adam optimizer and its epsilon, as the paper writes it and as frameworks do.
 
 The public names, in reading order. Everything is loaded on first use, so that
-``import adamlib`` costs next to nothing and never imports torch, matplotlib or numba.
+``import adamlib`` costs next to nothing and never imports torch, matplotlib, numba
+or sympy; a module that needs one of them raises ModuleNotFoundError where it is missing.
 
 ==========================  ============================================================
 ``adamlib.floats``          what a dtype can hold: where eps vanishes, where g² underflows
@@ -10,6 +11,7 @@ The public names, in reading order. Everything is loaded on first use, so that
 ``adamlib.adam``            one step of Adam, pure, for any array library
 ``adamlib.kernels``         the step compiled with numba, where that is installed
 ``adamlib.checkpoints``     state dicts and checkpoint files, checked and written whole
+``adamlib.conversion``      an eps, or a state, carried from one Adam to another
 ``adamlib.optimizer``       Adam for NumPy arrays, in place, with checkpoints
 ``adamlib.compiled``        the step compiled by torch, in C++ or Triton: fused=True
 ``adamlib.pytorch``         Adam and AdamW for torch, drop-in
@@ -30,6 +32,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import (
         adam,
+        checkpoints,
+        compiled,
+        conversion,
         dialects,
         distributed,
         exercises,
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         figures,
         floats,
         identification,
+        kernels,
         moments,
         optimizer,
         problems,
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
         sliders,
     )
     from .adam import AdamState, adam_step, init_state
+    from .conversion import convert_eps
     from .dialects import DIALECTS, Dialect
     from .exercises import check, hint, solution
     from .identification import Identification, identify
@@ -63,6 +70,7 @@ _HOME = {
     "AdamState": "adam",
     "init_state": "adam",
     "adam_step": "adam",
+    "convert_eps": "conversion",
     "Adam": "optimizer",
     "Identification": "identification",
     "identify": "identification",
@@ -76,7 +84,11 @@ _MODULES = (
     "moments",
     "dialects",
     "adam",
+    "kernels",
+    "checkpoints",
+    "conversion",
     "optimizer",
+    "compiled",
     "pytorch",
     "identification",
     "problems",
@@ -98,6 +110,10 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "adam_step",
     "bias_correction",
     "check",
+    "checkpoints",
+    "compiled",
+    "conversion",
+    "convert_eps",
     "dialects",
     "distributed",
     "ema",
@@ -110,6 +126,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "identification",
     "identify",
     "init_state",
+    "kernels",
     "moments",
     "optimizer",
     "problems",

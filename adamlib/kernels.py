@@ -9,11 +9,15 @@ the result is kept on disk.
 import threading
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from .moments import bias_correction
+
+try:
+    import numba
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("adamlib.kernels needs numba, which is not installed") from error
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 """What is compiled; everything else goes through `adamlib.adam.adam_step`."""
