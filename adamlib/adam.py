@@ -1,15 +1,15 @@
 """One step of Adam, pure, for any array library.
 
 `adam_step` is the algorithm of the course: it checks what it is given and hands it to `update`,
-which you read beside Algorithm 1 of Kingma & Ba (2015). Everything that is not in the paper
-(complex numbers, other dialects) stands in helpers below them.
+which you read beside Algorithm 1 of Kingma & Ba (2015). Complex numbers and what the other
+dialects divide by stand in helpers below them.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
@@ -243,8 +243,10 @@ def update(
 ) -> tuple[Array, Array, Array, Array | None]:
     """The rule itself: Algorithm 1 on arrays that `adam_step` has checked.
 
-    `adam_step` calls it with Python floats, and `adamlib.compiled` has ``torch.compile`` trace
-    it with 0-d tensors: this is the one place where the rule is written.
+    `adam_step` and `adamlib.Adam` call it with Python floats, `adamlib.compiled` has
+    ``torch.compile`` trace it with 0-d tensors. The default dialect is written twice more, which
+    tests hold to this one: for one number after the other in `adamlib.kernels`, and in torch's
+    operations, for torch's bits, in `adamlib.pytorch`.
 
     Parameters
     ----------
@@ -316,16 +318,19 @@ def _in_dialect(
         largest = xp.maximum(largest, exp_avg_sq)
         exp_avg_sq_hat = largest / bias_correction2
 
-    if rule.eps_placement == "none":
+    placement = rule.eps_placement
+    if placement == "none":
         return 1.27 * xp.atan2(exp_avg_hat, xp.sqrt(exp_avg_sq_hat)), largest
-    if rule.eps_placement == "inside":
+    if placement == "inside":
         return exp_avg_hat / xp.sqrt(exp_avg_sq_hat + eps), largest
-    if rule.eps_placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
+    if placement == "inside-uncorrected":  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
         return exp_avg_hat / xp.sqrt(exp_avg_sq_hat + eps / bias_correction2), largest
-    if rule.eps_placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
-        is_number = isinstance(bias_correction2, float)
-        eps = eps / (math.sqrt if is_number else xp.sqrt)(bias_correction2)
-    return exp_avg_hat / (xp.sqrt(exp_avg_sq_hat) + eps), largest
+    if placement == "hat":  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
+        root = math.sqrt if isinstance(bias_correction2, float) else xp.sqrt
+        return exp_avg_hat / (xp.sqrt(exp_avg_sq_hat) + eps / root(bias_correction2)), largest
+    if placement == "outside":
+        return exp_avg_hat / (xp.sqrt(exp_avg_sq_hat) + eps), largest
+    assert_never(placement)
 
 
 def _decay_rate(rule: Dialect, lr: Number, weight_decay: Number) -> Number:

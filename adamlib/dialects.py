@@ -1,13 +1,13 @@
 """What each framework calls Adam, as data.
 
-A `Dialect` says where a variant departs from Algorithm 1; it holds no code. The one place
-that reads it is `adamlib.adam.adam_step`. `table` shows all of them side by side.
+A `Dialect` says where a variant departs from Algorithm 1, and prints as a formula. The step that
+it stands for is taken by `adamlib.adam.update`. `table` shows all of them side by side.
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from html import escape
-from typing import Literal
+from typing import Literal, get_args, get_origin
 
 QUOTIENTS = {
     "outside": "{m} / (√{v} + ε)",
@@ -58,6 +58,14 @@ class Dialect:
         What an entry is that no paper proposes and no framework runs as it comes: an option
         that is off by default, a lesson's code, a third party's package.
 
+    Raises
+    ------
+    ValueError
+        ``Unknown eps_placement: 'outsied' (expected one of outside, hat, inside,
+        inside-uncorrected, none)``, and so for every attribute that has a list of values.
+    TypeError
+        ``corrects_exp_avg must be a bool, got 'no'``.
+
     Examples
     --------
     >>> print(DIALECTS["keras"])
@@ -70,11 +78,23 @@ class Dialect:
     eps_placement: Literal["outside", "hat", "inside", "inside-uncorrected", "none"] = "outside"
     corrects_exp_avg: bool = True
     corrects_exp_avg_sq: bool = True
-    amsgrad: Literal["max of v", "max of v̂"] | None = None
-    decoupled_weight_decay: Literal["before", "after"] | None = None
+    amsgrad: Literal["max of v", "max of v̂", None] = None
+    decoupled_weight_decay: Literal["before", "after", None] = None
     decay_scale: Literal["lr", "nothing"] = "lr"
     verified: str = NOT_RUN
-    special: Literal["option", "lesson", "third party"] | None = None
+    special: Literal["option", "lesson", "third party", None] = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, known = getattr(self, field.name), get_args(field.type)
+            if get_origin(field.type) is Literal:
+                if value not in known:
+                    raise ValueError(
+                        f"Unknown {field.name}: {value!r} "
+                        f"(expected one of {', '.join(map(str, known))})"
+                    )
+            elif not isinstance(value, (float, int) if field.type is float else field.type):
+                raise TypeError(f"{field.name} must be a {field.type.__name__}, got {value!r}")
 
     @property
     def is_algorithm_1(self) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cases
-from adamlib import AdamState, Dialect, adam_step, init_state
+from adamlib import DIALECTS, AdamState, Dialect, adam_step, init_state
 
 
 def run(param, grads, amsgrad=False, **options):
@@ -294,6 +294,22 @@ def test_a_dialect_of_ones_own():
     grads = cases.gradients("ordinary", "float64")
     expected, _ = run(np.ones(7), grads, dialect="paper-reordered", eps=0.1)
     np.testing.assert_array_equal(run(np.ones(7), grads, dialect=own, eps=0.1)[0], expected)
+
+
+def test_a_registered_dialect_is_taken_by_its_name_and_a_later_one_in_its_place(monkeypatch):
+    """The first step by hand: m = 0.1·g, v̂ = g²."""
+    grad = np.array([3.0, -0.5])
+    for placement, denom in {
+        "outside": np.abs(grad) + 0.1,
+        "hat": np.abs(grad) + 0.1 / math.sqrt(1 - 0.999),
+        "inside": np.sqrt(grad**2 + 0.1),
+        "inside-uncorrected": np.sqrt(grad**2 + 0.1 / (1 - 0.999)),
+    }.items():
+        own = Dialect("mine", "here", eps_placement=placement, corrects_exp_avg=False)
+        monkeypatch.setitem(DIALECTS, "mine", own)
+        zero = np.zeros(2)
+        new, _ = adam_step(zero, grad, init_state(zero), lr=1.0, eps=0.1, dialect="mine")
+        np.testing.assert_allclose(new, -0.1 * grad / denom, rtol=1e-13)
 
 
 # --- properties -------------------------------------------------------------------------------

@@ -62,7 +62,58 @@ def test_what_each_dialect_of_the_spine_says():
 def test_a_dialect_is_data_that_cannot_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         DIALECTS["paper"].eps = 1.0
-    assert hash(DIALECTS["paper"]) != hash(DIALECTS["pytorch"])
+
+
+def test_a_dialect_is_told_from_another_of_its_name():
+    """So it may be the key of a cache; its name may not."""
+    first, same = Dialect("own", "here"), Dialect("own", "here")
+    other = dataclasses.replace(first, eps_placement="hat")
+    assert {first: 1, other: 2}[same] == 1 and len({first, same, other}) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong, error, message",
+    [
+        (
+            dict(eps_placement="outsied"),
+            ValueError,
+            "Unknown eps_placement: 'outsied' (expected one of outside, hat, inside, "
+            "inside-uncorrected, none)",
+        ),
+        (dict(eps_placement="Outside"), ValueError, "Unknown eps_placement: 'Outside' (expected"),
+        (dict(eps_placement=None), ValueError, "Unknown eps_placement: None (expected"),
+        (
+            dict(amsgrad="max of v^"),
+            ValueError,
+            "Unknown amsgrad: 'max of v^' (expected one of max of v, max of v̂, None)",
+        ),
+        (dict(amsgrad=True), ValueError, "Unknown amsgrad: True (expected one of"),
+        (
+            dict(decoupled_weight_decay="befor"),
+            ValueError,
+            "Unknown decoupled_weight_decay: 'befor' (expected one of before, after, None)",
+        ),
+        (dict(decay_scale="eta"), ValueError, "Unknown decay_scale: 'eta' (expected one of lr, "),
+        (dict(special="plugin"), ValueError, "Unknown special: 'plugin' (expected one of option,"),
+        (dict(corrects_exp_avg="no"), TypeError, "corrects_exp_avg must be a bool, got 'no'"),
+        (dict(eps="1e-8"), TypeError, "eps must be a float, got '1e-8'"),
+        (dict(name=["own"]), TypeError, "name must be a str, got ['own']"),
+    ],
+)
+def test_a_dialect_that_no_rule_knows_is_refused_when_it_is_made(wrong, error, message):
+    for make in (Dialect, lambda **facts: dataclasses.replace(DIALECTS["keras"], **facts)):
+        with pytest.raises(error) as raised:
+            make(**{"name": "own", "source": "here", **wrong})
+        assert str(raised.value).startswith(message)
+
+
+def test_what_no_framework_runs_as_it_comes_is_marked():
+    marked = {name: d.special for name, d in DIALECTS.items() if d.special}
+    assert marked == {
+        "apex-contrib-inside": "option",
+        "fastai-lesson": "lesson",
+        "atan2": "third party",
+    }
 
 
 @pytest.mark.parametrize("name", DIALECTS)
