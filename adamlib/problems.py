@@ -283,7 +283,7 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
 def _with_margins(table: NDArray, margin: NDArray) -> NDArray:
     """Scale a positive table until its rows and its columns sum to the margin.
 
-    By turns, which closes in on it by a factor a turn (Sinkhorn & Knopp 1967).
+    By turns (Sinkhorn's iteration): each brings both closer by a factor.
     """
     for _ in range(TURNS):
         table = table * (margin / table.sum(axis=1))[:, None]

@@ -382,7 +382,7 @@ def test_sgd_and_adam_with_a_huge_eps_go_different_ways_from_the_same_start():
     assert (ratio[:9] > 1).all() and (ratio[9:] < 1).all()
     assert 0.55 < ratio[19:].min() and ratio[19:].max() < 0.7
     cosine = (steps[0] * steps[1]).sum(axis=1)
-    assert cosine[0] == pytest.approx(1) and 0.3 < cosine[10:].min() and cosine[9:].max() < 0.5
+    assert cosine[0] == pytest.approx(1) and 0.3 < cosine[9:].min() and cosine[9:].max() < 0.55
     assert 1 / (1 - 0.9**10) == pytest.approx(1.54, abs=0.005)
     assert (losses[0][1:] < losses[1][1:]).all()
 
