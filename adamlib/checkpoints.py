@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -113,13 +114,27 @@ def _parameter_state(i: int, entries: dict[str, Any], param: NDArray, amsgrad: b
     missing = [key for key in needed if key not in entries]
     if missing:
         raise ValueError(f"state[{i}] has no {missing[0]!r} (expected {', '.join(needed)})")
-    step = float(entries["step"])
-    if not (step >= 0 and step.is_integer()):
-        raise ValueError(f"state[{i}]['step'] is {step} (expected a whole number, 0 or more)")
+    step = whole_step(f"state[{i}]['step']", entries["step"])
     moments = [np.asarray(entries[key]) for key in needed[1:]]
     for key, moment in zip(needed[1:], moments, strict=True):
         check_like(f"state[{i}][{key!r}]", moment, param)
-    return AdamState(int(step), *moments)
+    return AdamState(step, *moments)
+
+
+def whole_step(name: str, step: object) -> int:
+    """Return a count of steps as an int: a number, or an array or tensor of one.
+
+    Raises
+    ------
+    ValueError
+        ``loaded step is -1 (expected a whole number, 0 or more)``.
+    """
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # not one number
+        step = step.item()  # type: ignore[attr-defined]
+    if isinstance(step, Real) and not isinstance(step, bool) and step >= 0 and step % 1 == 0:
+        return int(step)
+    shown = repr(step) if isinstance(step, (Real, str)) else f"a {type(step).__name__}"
+    raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
 
 
 def as_path(path: str | os.PathLike) -> Path:

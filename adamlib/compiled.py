@@ -42,7 +42,8 @@ class Kind(NamedTuple):
 
     Attributes
     ----------
-    dialect : str
+    dialect : Dialect
+        The rule itself: what a name means in ``DIALECTS`` may change.
     dtype : torch.dtype
         Real; complex tensors go in as pairs of real numbers.
     device : torch.device
@@ -54,7 +55,7 @@ class Kind(NamedTuple):
         Whether threads share a tensor.
     """
 
-    dialect: str
+    dialect: Dialect
     dtype: torch.dtype
     device: torch.device
     decay: str
@@ -76,15 +77,14 @@ def check_compiler(device: torch.device) -> None:
     RuntimeError
         ``fused=True needs a C++ compiler, and none was found (expected g++ on the path, or CXX
         to name one; or fused=False)``, ``fused=True on cuda needs Triton, and it is not
-        installed (expected the package triton; or fused=False)``.
-    ValueError
-        ``fused=True was asked for a parameter on mps (expected cpu, cuda, xpu; or
-        fused=False)``.
+        installed (expected the package triton; or fused=False)``; for other devices, in torch's
+        words, ```fused=True` requires all the params to be floating point Tensors of supported
+        devices: ['cpu', 'cuda', 'xpu'], got one on mps``.
     """
     if device.type not in DEVICES:
-        raise ValueError(
-            f"fused=True was asked for a parameter on {device.type} "
-            f"(expected {', '.join(DEVICES)}; or fused=False)"
+        raise RuntimeError(
+            "`fused=True` requires all the params to be floating point Tensors of supported "
+            f"devices: {list(DEVICES)}, got one on {device.type}"
         )
     if device.type != "cpu" and find_spec("triton") is None:
         raise RuntimeError(
@@ -181,7 +181,7 @@ def _with_inputs_of(
 
 def _to_trace(kind: Kind) -> FunctionType:
     """Return the function that torch is to compile: `update` for each slot, in place."""
-    options = find_dialect(kind.dialect), kind.decay, kind.maximize
+    options = kind.dialect, kind.decay, kind.maximize
     width = 6 + kind.amsgrad
 
     def step(inputs: list[Any]) -> None:
@@ -227,7 +227,8 @@ class Plan(NamedTuple):
     Attributes
     ----------
     calls : list of (Program, int, list)
-        A program, the number of its slots, and the inputs of all its tensors.
+        A program, the number of inputs that it takes in one call (its slots times the inputs of a
+        slot), and the inputs of all its tensors one after the other, a multiple of that number.
     copies : list of pairs
         (tensors, flat copies of them that are among the inputs, to be written back).
     counters : list of memoryview
@@ -358,7 +359,7 @@ def _call(group: dict[str, Any], place: Place, inputs: list[Any]) -> tuple[Progr
     decay = "decoupled" if group["decoupled_weight_decay"] else "L2"
     width = 6 + bool(group["amsgrad"])
     kind = Kind(
-        group["dialect"],
+        find_dialect(group.get("dialect", "pytorch")),
         dtype.to_real() if dtype.is_complex else dtype,
         device,
         decay if group["weight_decay"] else "",

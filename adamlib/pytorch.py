@@ -7,8 +7,9 @@ function, and so is ``fused=True``, compiled (`adamlib.compiled`).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from numbers import Real
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import inf
 from typing import Any
 
 import torch
@@ -17,11 +18,18 @@ from torch.optim import Optimizer
 
 from . import compiled
 from .adam import AdamState, adam_step, check_hyperparameters, check_options
+from .checkpoints import whole_step
 from .compiled import MOMENTS
-from .dialects import Dialect, dialect_name, find_dialect
+from .dialects import DIALECTS, Dialect, dialect_name, find_dialect
 
+PYTORCH = DIALECTS["pytorch"]
+NUMBERS = ("lr", "betas", "eps", "weight_decay")
+IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
+"""What says how a step is computed, not which: no state dict changes it."""
 FUSED_FOREACH = "`fused` and `foreach` cannot be `True` together."
-TENSOR_LR_FOREACH = "lr as a Tensor is not supported for capturable=False and foreach=True"
+TENSOR_FOREACH = "{} as a Tensor is not supported for capturable=False and foreach=True"
+
+Betas = Sequence[float | Tensor] | Tensor
 
 
 class Adam(Optimizer):
@@ -37,8 +45,8 @@ class Adam(Optimizer):
         Real or complex floats; dicts are parameter groups, as in torch.
     lr : float or one-element Tensor
         α, finite, 0 or more.
-    betas : pair of floats
-        (β₁, β₂), each in [0, 1).
+    betas : pair of floats or of one-element Tensors
+        (β₁, β₂), each in [0, 1); any sequence of two.
     eps : float
         ε, finite, 0 or more, added outside the root after the correction.
     weight_decay : float
@@ -81,11 +89,17 @@ class Adam(Optimizer):
 
     Notes
     -----
-    State dicts go both ways between this class and `torch.optim.Adam`. As in torch,
-    ``load_state_dict`` brings the other's hyperparameters along: eps, betas, and with the
-    state of an AdamW ``decoupled_weight_decay=True``, which turns this Adam into AdamW. What
-    only concerns the implementation (``foreach``, ``fused``) stays this optimizer's own, and
-    moments of a wrong shape, which torch takes, are refused.
+    State dicts go both ways between this class and `torch.optim.Adam`, those of
+    ``torch.distributed.checkpoint`` too. As in torch, ``load_state_dict`` brings the other's
+    hyperparameters along: eps, betas, and with the state of an AdamW
+    ``decoupled_weight_decay=True``, which turns this Adam into AdamW. What only concerns the
+    implementation (``foreach``, ``fused``, ``capturable``, ``differentiable``) stays this
+    optimizer's own. Moments of a wrong shape, which torch takes, are refused; where both sides
+    have names for the parameters, moments go by name. A parameter group holds ``dialect`` only
+    where that is not ``"pytorch"``: so the keys are torch's, and a state dict without it leaves
+    an optimizer its own.
+
+    Under ``torch.compile`` a step runs as it is, uncompiled, with the same bits.
 
     ``fused=True`` compiles at the first step. On two CPU cores that took 7 s for one tensor and
     12 s for a network of 144, and no more for a larger one, since a program takes tensors of any
@@ -105,7 +119,7 @@ class Adam(Optimizer):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
@@ -130,10 +144,10 @@ class Adam(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
-            "dialect": dialect_name(dialect),
+            "dialect": dialect,
         }
         _check_group(defaults)
-        self._flats: dict[Tensor, compiled.Flat] = {}
+        self._flats: dict[int, compiled.Flat] = {}
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -160,16 +174,16 @@ class Adam(Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Check and take over a complete state: the end of `load_state_dict` and unpickling."""
         loading = "defaults" not in state
-        defaults = self.defaults if loading else state["defaults"]
         own = self.param_groups if loading else state["param_groups"]
         for group, mine in zip(state["param_groups"], own, strict=True):
-            for name in ("capturable", "differentiable", "amsgrad", "maximize"):
+            for name in ("amsgrad", "maximize", "decoupled_weight_decay"):
                 group.setdefault(name, False)
-            group.setdefault("decoupled_weight_decay", False)
-            group.setdefault("dialect", defaults["dialect"])
-            group |= {name: mine.get(name) for name in ("foreach", "fused")}
+            group.setdefault("dialect", mine.get("dialect", "pytorch"))
+            group |= {name: mine.get(name) for name in IMPLEMENTATION}
             _check_group(group)
-        _check_state(state["state"], state["param_groups"])
+        for key, entry in state["state"].items():
+            if loading and isinstance(key, Tensor):  # torch shares tensors of the right dtype
+                entry |= {k: v.clone() for k, v in entry.items() if isinstance(v, Tensor)}
         super().__setstate__(state)
         self._flats = {}
 
@@ -180,7 +194,8 @@ class Adam(Optimizer):
         ----------
         state_dict : dict
             From this class or from `torch.optim.Adam` or ``AdamW``, whatever their ``foreach``
-            and ``fused``. Its hyperparameters replace those of this optimizer, as in torch.
+            and ``fused``. Its hyperparameters replace those of this optimizer, as in torch. It
+            is checked after the pre-hooks, which may mend it.
 
         Raises
         ------
@@ -188,24 +203,16 @@ class Adam(Optimizer):
             ``state_dict must be a dict, got list``.
         ValueError
             ``loaded state dict has a different number of parameter groups``, ``… has no
-            'betas' …``, ``loaded exp_avg has shape (3,), its parameter has shape (2,)``.
+            'betas' …``, ``loaded exp_avg has shape (3,), its parameter has shape (2,)``,
+            ``loaded state dict has the parameters ['w', 'b'] (expected ['w', 'bias']; …)``.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
-        if not {"state", "param_groups"} <= state_dict.keys():
-            raise ValueError(
-                f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
-            )
-        groups, states = state_dict["param_groups"], state_dict["state"]
-        if not isinstance(groups, list) or not isinstance(states, Mapping):
-            raise TypeError("state_dict must hold a dict, state, and a list, param_groups")
-        if not all(isinstance(entry, Mapping) for entry in [*groups, *states.values()]):
-            raise TypeError("state_dict must hold one dict a group and one a parameter")
-        if not all("params" in group for group in groups):
-            raise ValueError("loaded state dict has no 'params' in a parameter group")
-        super().load_state_dict(state_dict)
-        for state in self.state.values():  # torch shares tensors of the right dtype
-            state |= {k: v.clone() for k, v in state.items() if isinstance(v, Tensor)}
+        last = self.register_load_state_dict_pre_hook(_checked_state_dict)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -227,12 +234,20 @@ class Adam(Optimizer):
             before anything is changed; with ``fused=True`` also ``fused=True could not compile
             the step for cpu: …``.
         ValueError
-            ``amsgrad was switched on after the first step …``.
+            ``amsgrad was switched on after the first step …``; a hyperparameter that was set to
+            a bad value since.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if torch.compiler.is_compiling():
+            self._take_step_uncompiled()
+        else:
+            self._take_step()
+        return loss
+
+    def _take_step(self) -> None:
         ready = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
         for group, params in zip(self.param_groups, ready, strict=True):
             self._check_step(group, params)
@@ -248,15 +263,15 @@ class Adam(Optimizer):
                 self._step_group(group, params)
             elif params:
                 self._step_fused(params, *plan)
-        return loss
+
+    # torch.compile would trace a step anew for each parameter
+    _take_step_uncompiled = torch._disable_dynamo(_take_step)
 
     def _check_step(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        # Numbers only, no ranges, as in torch: a scheduler may undershoot zero by a rounding.
-        for name in ("lr", "eps", "weight_decay", "betas"):
-            value = group[name]
-            for number in value if type(value) in (tuple, list) else (value,):
-                if type(number) is not float and not isinstance(number, (Real, Tensor)):
-                    raise TypeError(f"{name} must be a real number, got {value!r}")
+        if not _are_plain(group["lr"], group["betas"], group["eps"], group["weight_decay"]):
+            _check_numbers(group)
+        if "dialect" in group:
+            find_dialect(group["dialect"])
         for param in params:
             if param.grad.is_sparse:
                 raise RuntimeError(
@@ -272,9 +287,10 @@ class Adam(Optimizer):
                 )
 
     def _step_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        if group["dialect"] != "pytorch":
+        rule = find_dialect(group.get("dialect", "pytorch"))
+        if rule is not PYTORCH and rule != PYTORCH:
             for param in params:
-                _step_dialect(param, self.state[param], group)
+                _step_dialect(param, self.state[param], group, rule)
         elif _wants_foreach(group, params):
             buckets = defaultdict(list)
             for param in params:
@@ -320,7 +336,7 @@ class AdamW(Adam):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Betas = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
@@ -356,7 +372,7 @@ class AdamW(Adam):
 
 def _step_single(param: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
     """Update one tensor in place, in the order of ``torch.optim.adam._single_tensor_adam``."""
-    beta1, beta2 = group["betas"]
+    beta1, beta2 = _betas(group)
     lr, weight_decay = _scalar(group["lr"]), group["weight_decay"]
     grad = -param.grad if group["maximize"] else param.grad
     exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
@@ -372,7 +388,9 @@ def _step_single(param: Tensor, state: dict[str, Tensor], group: dict[str, Any])
         parts = (param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq)
         param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq = map(torch.view_as_real, parts)
 
-    exp_avg.lerp_(grad, 1 - beta1)
+    # torch rounds a β₁ that is a tensor to the dtype of the parameter, and β₂ not
+    rounded = beta1.to(param) if isinstance(beta1, Tensor) else beta1
+    exp_avg.lerp_(grad, 1 - rounded)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
     if group["amsgrad"]:
         torch.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
@@ -386,7 +404,7 @@ def _step_foreach(
     params: list[Tensor], states: list[dict[str, Tensor]], group: dict[str, Any]
 ) -> None:
     """Update tensors of one dtype and device at once, in the order of ``_multi_tensor_adam``."""
-    beta1, beta2 = group["betas"]
+    beta1, beta2 = _betas(group)
     lr, weight_decay = group["lr"], group["weight_decay"]
     grads = [param.grad for param in params]
     used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
@@ -418,16 +436,19 @@ def _step_foreach(
     torch._foreach_addcdiv_(params, exp_avgs, denoms, step_sizes)
 
 
-def _step_dialect(param: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
+def _step_dialect(
+    param: Tensor, state: dict[str, Tensor], group: dict[str, Any], rule: Dialect
+) -> None:
     """Update one tensor in place by `adamlib.adam_step`."""
     used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
-    options = ("betas", "eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize")
+    options = ("eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize")
     new_param, new = adam_step(
         param.detach(),
         param.grad.detach(),
         AdamState(int(state["step"].item()), *(state[name] for name in used)),
         lr=_scalar(group["lr"]),
-        dialect=group["dialect"],
+        betas=_betas(group),
+        dialect=rule,
         **{name: group[name] for name in options},
     )
     param.copy_(new_param)
@@ -439,7 +460,8 @@ def _step_dialect(param: Tensor, state: dict[str, Tensor], group: dict[str, Any]
 def _zero_state(param: Tensor, amsgrad: bool) -> dict[str, Tensor]:
     used = MOMENTS if amsgrad else MOMENTS[:2]
     zeros = {n: torch.zeros_like(param, memory_format=torch.preserve_format) for n in used}
-    return {"step": torch.tensor(0.0, dtype=_step_dtype()), **zeros}
+    # on the CPU as in torch, whatever the default device: a step reads it as a Python number
+    return {"step": torch.tensor(0.0, dtype=_step_dtype(), device="cpu"), **zeros}
 
 
 def _step_dtype() -> torch.dtype:
@@ -447,13 +469,23 @@ def _step_dtype() -> torch.dtype:
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
-def _scalar(lr: float | Tensor) -> float | Tensor:
-    return lr.squeeze() if isinstance(lr, Tensor) and lr.dim() else lr
+def _scalar(value: Any) -> Any:
+    return value.squeeze() if isinstance(value, Tensor) and value.dim() else value
+
+
+def _betas(group: dict[str, Any]) -> tuple[Any, Any]:
+    """Return both betas as floats, or as 0-d tensors where they are tensors."""
+    beta1, beta2 = group["betas"]
+    if type(beta1) is float and type(beta2) is float:
+        return beta1, beta2
+    first, second = (_scalar(b) if isinstance(b, Tensor) else float(b) for b in (beta1, beta2))
+    return first, second
 
 
 def _wants_foreach(group: dict[str, Any], params: list[Tensor]) -> bool:
-    """Choose as torch does: on request, else on a GPU, never with a tensor lr."""
-    if isinstance(group["lr"], Tensor) or not params:
+    """Choose as torch does: on request, else on a GPU, never with a tensor lr or betas."""
+    beta1, _ = group["betas"]
+    if isinstance(group["lr"], Tensor) or isinstance(beta1, Tensor) or not params:
         return False
     if group["foreach"] is not None:
         return group["foreach"]
@@ -463,21 +495,18 @@ def _wants_foreach(group: dict[str, Any], params: list[Tensor]) -> bool:
 
 def _check_group(group: dict[str, Any]) -> None:
     """Check the hyperparameters of a parameter group, and the tensors if it has any."""
-    for name in ("lr", "betas", "eps", "weight_decay"):
-        if name not in group:
-            raise ValueError(
-                f"loaded state dict has no {name!r} (expected the parameter group of an Adam)"
-            )
-    lr = group["lr"]
-    if isinstance(lr, Tensor):
-        if group["foreach"]:
-            raise ValueError(TENSOR_LR_FOREACH)
-        if lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        lr = lr.item()
-    check_hyperparameters(lr, group["betas"], group["eps"], group["weight_decay"])
-    rule = find_dialect(group["dialect"])
-    group["dialect"] = dialect_name(rule)
+    if group["foreach"] and isinstance(group["lr"], Tensor):
+        raise ValueError(TENSOR_FOREACH.format("lr"))
+    _check_numbers(group)
+    group["betas"] = _betas(group)
+    tensors = [isinstance(beta, Tensor) for beta in group["betas"]]
+    if any(tensors) and not all(tensors):
+        raise ValueError("betas must be either both floats or both Tensors")
+    if group["foreach"] and any(tensors):
+        raise ValueError(TENSOR_FOREACH.format("betas[0]"))
+    rule = find_dialect(group.pop("dialect", "pytorch"))
+    if dialect_name(rule) != "pytorch":
+        group["dialect"] = rule.name
     flags = ("decoupled_weight_decay", "amsgrad", "maximize")
     check_options(rule, group["weight_decay"], *(group[flag] for flag in flags))
     if group["foreach"] not in (None, True, False):
@@ -494,44 +523,124 @@ def _check_group(group: dict[str, Any]) -> None:
         if not (param.is_floating_point() or param.is_complex()):
             raise TypeError(f"params[{i}] must hold floats, got dtype {param.dtype}")
     if group["fused"]:
-        for device in {param.device for param in params}:
+        # memory that is only promised may yet come to lie anywhere: refused when a step is taken
+        for device in {param.device for param in params if not param.is_meta}:
             compiled.check_compiler(device)
 
 
-def _check_state(states: Mapping[Any, dict[str, Any]], groups: list[dict[str, Any]]) -> None:
-    """Check a state to be loaded against the parameters; make tensors of numeric steps."""
-    amsgrad = {param: group["amsgrad"] for group in groups for param in group["params"]}
-    for param, state in states.items():
-        if param not in amsgrad:
-            raise ValueError(f"loaded state dict has state of parameter {param!r}, which is none")
-        if not state:
-            continue
-        for name in ("step", *(MOMENTS if amsgrad[param] else MOMENTS[:2])):
-            if name not in state:
-                raise ValueError(f"loaded state of a parameter has no {name!r}")
-            value = state[name]
-            if name == "step":
-                if not _is_whole(value):
-                    raise ValueError(f"loaded step is {value} (expected a whole number, 0 or more)")
-                if not isinstance(value, Tensor):
-                    state[name] = torch.tensor(float(value), dtype=_step_dtype())
-                elif value.device.type != "cpu":  # torch's fused and capturable count on the GPU
-                    state[name] = value.cpu()
-            elif not isinstance(value, Tensor):
-                raise TypeError(f"loaded {name} must be a Tensor, got {type(value).__name__}")
-            elif value.layout != param.layout or value.is_complex() != param.is_complex():
-                raise TypeError(
-                    f"loaded {name} is {value.layout} and {value.dtype}, its parameter "
-                    f"{param.layout} and {param.dtype} (expected the same)"
-                )
-            elif value.shape != param.shape:
-                raise ValueError(
-                    f"loaded {name} has shape {tuple(value.shape)}, its parameter has shape "
-                    f"{tuple(param.shape)} (expected the same)"
-                )
+def _are_plain(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> bool:
+    """Whether these are floats in their ranges: the usual case, told fast, since steps ask."""
+    if type(betas) is not tuple or len(betas) != 2:
+        return False
+    beta1, beta2 = betas
+    if not (type(lr) is type(beta1) is type(beta2) is type(eps) is float):
+        return False
+    if type(weight_decay) not in (float, int):
+        return False
+    in_range = 0.0 <= lr < inf and 0.0 <= eps < inf and 0.0 <= weight_decay < inf
+    return in_range and 0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0
 
 
-def _is_whole(step: object) -> bool:
-    one = isinstance(step, Tensor) and step.numel() == 1
-    number = step.item() if one else step
-    return isinstance(number, (int, float)) and number >= 0 and float(number).is_integer()
+def _check_numbers(group: dict[str, Any]) -> None:
+    """Refuse lr, betas, eps and weight_decay that no constructor would take."""
+    lr, betas, eps, weight_decay = (group[name] for name in NUMBERS)
+    if isinstance(lr, Tensor):
+        if lr.numel() != 1:
+            raise ValueError("Tensor lr must be 1-element")
+        lr = lr.item()
+    if isinstance(betas, (tuple, list)) and not all(type(beta) is float for beta in betas):
+        for i, beta in enumerate(betas):
+            if isinstance(beta, Tensor) and beta.numel() != 1:
+                raise ValueError(f"Tensor betas[{i}] must be 1-element")
+        betas = tuple(map(_scalar, betas))
+    check_hyperparameters(lr, betas, eps, weight_decay)
+
+
+# --- state dicts ------------------------------------------------------------------------------
+
+
+def _checked_state_dict(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """Return a state dict that torch can load, checked: the pre-hook after all others."""
+    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
+        raise ValueError(
+            f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
+        )
+    groups, states = state_dict["param_groups"], state_dict["state"]
+    if not isinstance(groups, list) or not isinstance(states, Mapping):
+        raise TypeError("state_dict must hold a dict, state, and a list, param_groups")
+    if not all(isinstance(group, Mapping) for group in groups):
+        raise TypeError("state_dict must hold one dict a group and one a parameter")
+    for group, name in product(groups, ("params", *NUMBERS)):
+        if name not in group:
+            raise ValueError(
+                f"loaded state dict has no {name!r} (expected the parameter group of an Adam)"
+            )
+    own = optimizer.param_groups
+    if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own]:
+        return state_dict  # torch says what is wrong
+    groups = [_in_own_order(*pair) for pair in zip(groups, own, strict=True)]
+    owners = {
+        key: (param, bool(group.get("amsgrad")))
+        for group, mine in zip(groups, own, strict=True)
+        for key, param in zip(group["params"], mine["params"], strict=True)
+    }
+    states = {
+        key: _checked_state(entry, *owners[key]) if key in owners else _foreign(key, entry)
+        for key, entry in states.items()
+    }
+    return {**state_dict, "state": states, "param_groups": groups}
+
+
+def _in_own_order(saved: Mapping[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return a saved group with its parameters in the order of one's own, by name if possible.
+
+    What only concerns the implementation is left out, lest torch move a step to the GPU for it.
+    """
+    saved = {name: value for name, value in saved.items() if name not in IMPLEMENTATION}
+    theirs, ours = saved.get("param_names"), own.get("param_names")
+    if theirs is None or ours is None or list(theirs) == ours:
+        return saved
+    ids = dict(zip(theirs, saved["params"], strict=False))
+    if ids.keys() != set(ours) or len(theirs) != len(ours) or len(ids) != len(ours):
+        raise ValueError(
+            f"loaded state dict has the parameters {list(theirs)} (expected {ours}; "
+            "a load_state_dict pre-hook may rename them)"
+        )
+    return saved | {"params": [ids[name] for name in ours], "param_names": list(ours)}
+
+
+def _foreign(key: object, entry: object) -> object:
+    """Pass on what a hook has left in the state; refuse the state of an unknown parameter."""
+    if isinstance(entry, Mapping) and MOMENTS[0] in entry:
+        raise ValueError(f"loaded state dict has state of parameter {key!r}, which is none")
+    return entry
+
+
+def _checked_state(state: object, param: Tensor, amsgrad: bool) -> dict[str, Any]:
+    """Check the state of a parameter; return a copy whose step is a tensor on the CPU."""
+    if not isinstance(state, Mapping):
+        raise TypeError("state_dict must hold one dict a group and one a parameter")
+    state = dict(state)
+    for name in ("step", *(MOMENTS if amsgrad else MOMENTS[:2])) if state else ():
+        if name not in state:
+            raise ValueError(f"loaded state of a parameter has no {name!r}")
+        value = state[name]
+        if name == "step":
+            count = whole_step("loaded step", value)
+            if isinstance(value, Tensor):  # torch's fused and capturable count on the GPU
+                state[name] = value.cpu()
+            else:
+                state[name] = torch.tensor(float(count), dtype=_step_dtype(), device="cpu")
+        elif not isinstance(value, Tensor):
+            raise TypeError(f"loaded {name} must be a Tensor, got {type(value).__name__}")
+        elif value.layout != param.layout or value.is_complex() != param.is_complex():
+            raise TypeError(
+                f"loaded {name} is {value.layout} and {value.dtype}, its parameter "
+                f"{param.layout} and {param.dtype} (expected the same)"
+            )
+        elif value.shape != param.shape:
+            raise ValueError(
+                f"loaded {name} has shape {tuple(value.shape)}, its parameter has shape "
+                f"{tuple(param.shape)} (expected the same)"
+            )
+    return state

@@ -569,7 +569,7 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
 
 def test_wrong_code_is_noticed_before_it_is_used(monkeypatch):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, inputs, options: lambda *_: None)
-    kind = compiled.Kind("paper", torch.float64, torch.device("cpu"), "", False, False, 1, False)
+    kind = compiled.Kind(DIALECTS["paper"], torch.float64, torch.device("cpu"), "", False, False, 1, False)
     with pytest.raises(RuntimeError, match="could not compile the step for cpu"):
         compiled.program(kind)
 
@@ -603,8 +603,6 @@ def test_sparse_gradients_and_unknown_tensors_are_refused(uncompiled):
     assert_refused_unchanged(optimizer, RuntimeError, "does not support sparse gradients")
     params[0].grad = torch.ones(2, dtype=torch.float64).as_subclass(Odd)
     assert_refused_unchanged(optimizer, TypeError, "fused=True cannot update a parameter with a")
-    with pytest.raises(ValueError, match="fused=True was asked for a parameter on meta"):
-        Adam([torch.ones(2, device="meta")], fused=True)
 
 
 def elsewhere(code, **environment):

@@ -11,6 +11,7 @@ import inspect
 import io
 import pickle
 import warnings
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -504,8 +505,6 @@ BAD_STATES = {
     "bad lr": (changed("lr", -1), ValueError, "Invalid learning rate: -1"),
     "bad eps": (changed("eps", "1"), TypeError, "eps must be a real number, got '1'"),
     "bad dialect": (changed("dialect", "x"), ValueError, "Unknown dialect: 'x'"),
-    "capturable": (changed("capturable", True), ValueError, "capturable=True is not supported"),
-    "differentiable": (changed("differentiable", True), ValueError, "differentiable=True is not"),
 }
 
 
@@ -531,6 +530,306 @@ def test_real_moment_of_a_complex_parameter_is_refused():
         optimizer.load_state_dict(bad)
 
 
+def test_pre_hooks_run_before_the_state_is_checked():
+    """So that a hook can mend what would be refused, in place or by another dict."""
+    source, _ = ready()
+    broken = copy.deepcopy(source.state_dict())
+    broken["param_groups"][0]["lr"] = -1.0
+    broken["state"][0]["exp_avg"] = torch.ones(3)
+    moment = source.state_dict()["state"][0]["exp_avg"]
+
+    def mend_moment(optimizer, state_dict):
+        state_dict["state"] = {0: state_dict["state"][0] | {"exp_avg": moment}}
+
+    def mend_rate(optimizer, state_dict):
+        group = state_dict["param_groups"][0] | {"lr": 0.5}
+        return {"state": state_dict["state"], "param_groups": [group]}
+
+    target, param = ready(steps=0)
+    target.register_load_state_dict_pre_hook(mend_rate)
+    before = contents(target)
+    with pytest.raises(ValueError, match=r"loaded exp_avg has shape \(3,\)"):
+        target.load_state_dict(broken)
+    assert_unchanged(target, before)
+    target.register_load_state_dict_pre_hook(mend_moment)
+    target.load_state_dict(broken)
+    assert target.param_groups[0]["lr"] == 0.5
+    assert torch.equal(target.state[param]["exp_avg"], moment)
+    assert len(target._optimizer_load_state_dict_pre_hooks) == 2  # none of ours is left behind
+
+
+@pytest.mark.parametrize("entry", [True, {"a": 1}, [1.0], torch.ones(2)], ids=repr)
+@pytest.mark.parametrize("options", [{}, {"foreach": True}, {"dialect": "keras"}], ids=repr)
+def test_an_entry_of_the_state_that_is_no_parameter_goes_along(entry, options):
+    optimizer, param = ready(**options)
+    optimizer.register_step_post_hook(lambda o, *_: o.state.__setitem__("seen", entry))
+    optimizer.step()
+    saved = copy.deepcopy(optimizer.state_dict())
+    other, other_param = ready(steps=0, **options)
+    other.load_state_dict(saved)
+    assert str(other.state["seen"]) == str(entry)
+    for o, p in ((optimizer, param), (other, other_param)):
+        with torch.no_grad():
+            p.copy_(torch.tensor([1.0, 2.0]))
+        p.grad = torch.tensor([-3.0, 2.0])
+        o.step()
+    assert same_bits(param, other_param)
+
+
+def test_what_a_hook_leaves_while_loading_is_kept():
+    optimizer, param = ready()
+    optimizer.register_load_state_dict_post_hook(lambda o: o.state.__setitem__("seen", True))
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert optimizer.state["seen"] is True
+    assert optimizer.state[param]["step"] == 1
+
+
+@pytest.mark.parametrize("name", ["capturable", "differentiable", "fused", "foreach"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_implementation_is_no_part_of_a_state(name, device):
+    """torch moves the step to the parameter's device for a checkpoint that says capturable."""
+    saved = ready(torch.optim.Adam, steps=3)[0].state_dict()
+    saved["param_groups"][0][name] = True
+    target = adamlib.pytorch.Adam([torch.nn.Parameter(torch.ones(2, device=device))], foreach=False)
+    target.load_state_dict(saved)
+    assert not target.param_groups[0][name]
+    (state,) = target.state.values()
+    assert state["step"].device.type == "cpu" and state["step"].item() == 3
+    assert state["step"] is not saved["state"][0]["step"]
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def named(*names, shape=(2,), steps=1):
+    """An optimizer whose parameters have names; each has a gradient of its own."""
+    rng = np.random.default_rng(0)
+    grads = {name: torch.tensor(rng.normal(size=shape)).float() for name in sorted(names)}
+    params = {name: torch.nn.Parameter(torch.ones(shape)) for name in names}
+    optimizer = adamlib.pytorch.Adam(params.items())
+    for _ in range(steps):
+        for name, param in params.items():
+            param.grad = grads[name]
+        optimizer.step()
+    return optimizer, params
+
+
+@pytest.mark.parametrize("carry", CARRIERS.values(), ids=list(CARRIERS))
+def test_moments_go_by_name(carry):
+    source, theirs = named("w1", "w2", "w3")
+    target, ours = named("w3", "w1", "w2", steps=0)
+    target.load_state_dict(carry(source.state_dict()))
+    for name, param in ours.items():
+        for key, value in source.state[theirs[name]].items():
+            assert same_bits(target.state[param][key], value), name
+    assert target.param_groups[0]["param_names"] == ["w3", "w1", "w2"]
+    assert target.state_dict()["param_groups"][0]["params"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (("w1", "w4"), r"has the parameters \['w1', 'w2'\] \(expected \['w1', 'w4'\]; a load_"),
+        (("module.w1", "module.w2"), r"expected \['module.w1', 'module.w2'\]"),
+    ],
+)
+def test_other_names_are_refused_and_change_nothing(names, message):
+    source, _ = named("w1", "w2")
+    target, _ = named(*names)
+    before = contents(target)
+    with pytest.raises(ValueError, match=message):
+        target.load_state_dict(source.state_dict())
+    assert_unchanged(target, before)
+
+    def rename(optimizer, state_dict):
+        group = state_dict["param_groups"][0] | {"param_names": list(names)}
+        return state_dict | {"param_groups": [group]}
+
+    target.register_load_state_dict_pre_hook(rename)
+    target.load_state_dict(source.state_dict())
+
+
+def test_names_of_one_side_only_are_no_hindrance():
+    source, params = named("w1", "w2")
+    plain = adamlib.pytorch.Adam([torch.nn.Parameter(torch.ones(2)) for _ in range(2)])
+    plain.load_state_dict(source.state_dict())
+    bare = source.state_dict()
+    del bare["param_groups"][0]["param_names"]
+    target, ours = named("a", "b", steps=0)
+    target.load_state_dict(bare)
+    for optimizer in (plain, target):
+        for mine, theirs in zip(optimizer.state.values(), params.values(), strict=True):
+            assert same_bits(mine["exp_avg"], source.state[theirs]["exp_avg"])
+    assert target.param_groups[0]["param_names"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("many", [["w1", "w1"], ["w1"], ["w1", "w2", "w3"]], ids=repr)
+def test_names_that_name_no_parameters_are_refused(many):
+    source, _ = named("w1", "w2")
+    saved = copy.deepcopy(source.state_dict())
+    saved["param_groups"][0]["param_names"] = many
+    with pytest.raises(ValueError, match="loaded state dict has the parameters"):
+        source.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("step", [7, 7.0, np.int64(7), np.float32(7), np.array(7), torch.tensor(7)])
+def test_a_step_of_any_type_of_number_is_taken(step):
+    optimizer, param = ready()
+    optimizer.load_state_dict(changed("step", step)(copy.deepcopy(optimizer.state_dict())))
+    assert isinstance(optimizer.state[param]["step"], torch.Tensor)
+    optimizer.step()
+    assert optimizer.state[param]["step"] == 8
+
+
+BAD_STEPS = {
+    "'7'": "7",
+    "a list": [7],
+    "a dict": {"a": 7},
+    "a Tensor": torch.ones(2),
+    "a ndarray": np.ones(2),
+    "a NoneType": None,
+    "True": True,
+    "nan": cases.NAN,
+    "a generator": (x for x in (7,)),
+}
+
+
+@pytest.mark.parametrize("shown", BAD_STEPS)
+def test_the_message_about_a_bad_step_says_what_it_is(shown):
+    optimizer, _ = ready()
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["state"][0]["step"] = BAD_STEPS[shown]
+    with pytest.raises(ValueError) as error:
+        optimizer.load_state_dict(saved)
+    assert str(error.value) == f"loaded step is {shown} (expected a whole number, 0 or more)"
+
+
+# --- sharded checkpoints, in one process ------------------------------------------------------
+
+
+def trained(make, **options):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    optimizer = make(model.parameters(), lr=0.1, **options)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.ones(5, 3)).square().sum().backward()
+        optimizer.step()
+    return model, optimizer
+
+
+WAYS = {
+    "as it is": {},
+    "flat": {"flatten_optimizer_state_dict": True},
+    "full": {"full_state_dict": True},
+    "full on the CPU": {"full_state_dict": True, "cpu_offload": True},
+}
+
+
+@pytest.fixture
+def one_process():
+    torch.distributed.init_process_group(
+        "gloo", rank=0, world_size=1, store=torch.distributed.HashStore()
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("source, target", [(0, 1), (1, 0), (1, 1)], ids=str)
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*TypedStorage:UserWarning")
+def test_sharded_checkpoints_go_both_ways(name, source, target, way, tmp_path, one_process):
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_optimizer_state_dict,
+        set_optimizer_state_dict,
+    )
+
+    options = StateDictOptions(**WAYS[way])
+    model, optimizer = trained(CLASSES[name][source], eps=1e-3)
+    other, opened = trained(CLASSES[name][target])
+    dcp.save(get_optimizer_state_dict(model, optimizer, options=options), checkpoint_id=tmp_path)
+    found = get_optimizer_state_dict(other, opened, options=options)
+    dcp.load(found, checkpoint_id=tmp_path)
+    set_optimizer_state_dict(other, opened, found, options=options)
+    assert opened.param_groups[0]["eps"] == 1e-3
+    assert_same_state(optimizer, opened)
+
+
+def assert_same_state(optimizer, other):
+    for p, q in zip(optimizer.state, other.state, strict=True):
+        for key, value in optimizer.state[p].items():
+            assert same_bits(value, other.state[q][key]), key
+
+
+def test_only_another_dialect_stands_in_the_groups():
+    theirs, _ = ready(torch.optim.Adam)
+    ours, _ = ready()
+    assert ours.state_dict()["param_groups"][0].keys() == theirs.param_groups[0].keys()
+    assert ours.defaults.keys() == theirs.defaults.keys()
+    params = [torch.nn.Parameter(torch.ones(2)) for _ in range(3)]
+    groups = [{"params": params[:1]}, {"params": params[1:2], "dialect": "pytorch"}]
+    optimizer = adamlib.pytorch.Adam(groups, dialect="keras")
+    optimizer.add_param_group({"params": params[2:]})
+    assert [group.get("dialect") for group in optimizer.param_groups] == ["keras", None, "keras"]
+    old = optimizer.state_dict()
+    old["param_groups"][0]["dialect"] = "pytorch"  # as it was written once
+    optimizer.load_state_dict(old)
+    assert [group.get("dialect") for group in optimizer.param_groups] == [None, None, "keras"]
+    assert "dialect" not in pickle.loads(pickle.dumps(ours)).param_groups[0]
+
+
+# --- the default device, torch.compile --------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2,), ()], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"foreach": True}, {"dialect": "keras"}, {"dialect": "optax"}], ids=repr
+)
+def test_nothing_lands_on_the_default_device(options, shape):
+    """A step is counted on the CPU, as in torch, whatever device new tensors go to."""
+    param = torch.nn.Parameter(torch.full(shape, 2.0))
+    expected = torch.nn.Parameter(torch.full(shape, 2.0))
+    with torch.device("meta"):
+        optimizer = adamlib.pytorch.Adam([param], amsgrad=True, **options)
+        for _ in range(2):
+            param.grad = torch.full(shape, 0.5, device="cpu")
+            optimizer.step()
+        saved = optimizer.state_dict()
+        saved["state"][0]["step"] = 2
+        optimizer.load_state_dict(saved)
+        assert {value.device.type for value in optimizer.state[param].values()} == {"cpu"}
+        optimizer.step()
+    other = adamlib.pytorch.Adam([expected], amsgrad=True, **options)
+    for _ in range(3):
+        expected.grad = torch.full(shape, 0.5)
+        other.step()
+    assert same_bits(param, expected)
+
+
+def frames_compiled(make, count, **options) -> int:
+    params = [torch.nn.Parameter(torch.ones(2 + i)) for i in range(count)]
+    optimizer = make(params, **options)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    step = torch.compile(optimizer.step, backend="eager")
+    for t in range(4):
+        for param in params:
+            param.grad = torch.full_like(param, t + 1.0)
+        step()
+    assert {state["step"].item() for state in optimizer.state.values()} == {4}
+    return torch._dynamo.utils.counters["frames"]["total"]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, about its own modules
+@pytest.mark.parametrize("options", [{}, {"foreach": True}, {"dialect": "keras"}], ids=repr)
+def test_a_step_under_torch_compile_compiles_nothing_for_each_parameter(options):
+    few, many = (frames_compiled(adamlib.pytorch.Adam, n, **options) for n in (2, 9))
+    assert few == many <= frames_compiled(torch.optim.Adam, 9)
+
+
 # --- what the constructor refuses -------------------------------------------------------------
 
 
@@ -552,7 +851,124 @@ def test_bad_hyperparameter_is_refused(name, arguments, error, message):
         assert len(optimizer.param_groups) == 1
 
 
+class Pair(Sequence):
+    """Like Hydra's ListConfig: a sequence that is neither list nor tuple."""
+
+    def __init__(self, *numbers):
+        self.numbers = numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, i):
+        return self.numbers[i]
+
+    def __repr__(self):
+        return f"Pair{self.numbers}"
+
+
+BETAS = [
+    [0.5, 0.75],
+    Pair(0.5, 0.75),
+    np.array([0.5, 0.75]),
+    np.array([0.5, 0.75], np.float32),
+    (np.float64(0.5), 0.75),
+    torch.tensor([0.5, 0.75]),
+    (torch.tensor(0.5), torch.tensor(0.75)),
+    (torch.tensor([[0.5]]), torch.tensor([0.75], dtype=torch.float64)),
+]
+
+
+@pytest.mark.parametrize("betas", BETAS, ids=repr)
+@pytest.mark.parametrize("options", [{}, {"dialect": "keras"}], ids=repr)
+@pytest.mark.parametrize("name", CLASSES)
+def test_betas_are_any_sequence_of_two(name, options, betas):
+    """In the constructor, in a group, set later, and in a checkpoint."""
+    make = CLASSES[name][1]
+    expected, _ = ready(make, steps=3, betas=(0.5, 0.75), **options)
+    made, _ = ready(make, steps=3, betas=betas, **options)
+    changed_later, param = ready(make, steps=0, **options)
+    changed_later.param_groups[0]["betas"] = betas
+    loaded, _ = ready(make, steps=0, **options)
+    loaded.load_state_dict(changed("betas", betas)(copy.deepcopy(loaded.state_dict())))
+    grouped = make([{"params": [torch.nn.Parameter(torch.tensor([1.0, -2.0]))], "betas": betas}])
+    for optimizer in (changed_later, loaded, grouped) if not options else (changed_later, loaded):
+        for _ in range(3):
+            for p in optimizer.param_groups[0]["params"]:
+                p.grad = torch.tensor([0.5, 3.0])
+            optimizer.step()
+        assert_same(expected, optimizer)
+    assert_same(expected, made)
+    assert len(made.param_groups[0]["betas"]) == 2
+
+
+@pytest.mark.parametrize("dtype", cases.DTYPES)
+@pytest.mark.parametrize("second", ["float32", "float64"])
+@pytest.mark.parametrize("first", ["float32", "float64"])
+def test_betas_as_tensors_have_torchs_bits(first, second, dtype):
+    betas = [torch.tensor(0.9, dtype=getattr(torch, first))]
+    betas.append(torch.tensor([0.999], dtype=getattr(torch, second)))
+    grads = grads_of("ordinary", dtype)
+    for options in cases.OPTIONS[::4]:
+        options = {k: v for k, v in options.items() if k != "betas"}
+        both = [make(twin(grads[:1]), betas=betas, **options) for make in CLASSES["Adam"]]
+        for grad, optimizer in product(grads, both):
+            set_grads(optimizer.param_groups[0]["params"], [grad])
+            optimizer.step()
+        assert_same(*both, options)
+        exchange(*both, copy.deepcopy)
+        for optimizer in both:
+            set_grads(optimizer.param_groups[0]["params"], [grads[0]])
+            optimizer.step()
+        assert_same(*both, options)
+
+
+@pytest.mark.parametrize(
+    "betas",
+    ["0.9", "ab", b"ab", {0: 0.9, 1: 0.99}, {0.9, 0.99}, iter([0.9, 0.99]), np.eye(2), 0.9, None],
+    ids=lambda betas: type(betas).__name__,
+)
+def test_what_is_no_sequence_of_two_numbers_is_refused(betas):
+    with pytest.raises(TypeError, match="betas must be a pair of real numbers, got"):
+        adamlib.pytorch.Adam([torch.nn.Parameter(torch.ones(2))], betas=betas)
+
+
+@pytest.mark.parametrize("arguments", [{"eps": "1e-8"}, {"lr": "1e-3"}, {"betas": ("0.9", 0.99)}])
+def test_text_is_refused_with_the_reason_why_it_is_text(arguments):
+    with pytest.raises(TypeError, match=r"\(YAML reads 1e-8 as text and 1.0e-8 as a number\)"):
+        adamlib.pytorch.Adam([torch.nn.Parameter(torch.ones(2))], **arguments)
+
+
+BAD_LATER = [
+    ("lr", -0.1, "Invalid learning rate: -0.1"),
+    ("lr", cases.NAN, "Invalid learning rate: nan"),
+    ("lr", torch.tensor(-0.5), "Invalid learning rate: -0.5"),
+    ("eps", -1e-8, "Invalid epsilon value: -1e-08"),
+    ("weight_decay", -1.0, "Invalid weight_decay value: -1.0"),
+    ("betas", (0.9, 1.0), "Invalid beta parameter at index 1: 1.0"),
+    ("dialect", "torch", "Unknown dialect: 'torch'"),
+]
+
+
+@pytest.mark.parametrize("name, value, message", BAD_LATER)
+@pytest.mark.parametrize("options", [{}, {"foreach": True}, {"dialect": "keras"}], ids=repr)
+def test_a_value_that_is_set_later_is_checked_before_the_step(options, name, value, message):
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = adamlib.pytorch.Adam([{"params": [first]}, {"params": [second]}], **options)
+    first.grad, second.grad = torch.ones(2), torch.ones(2)
+    optimizer.step()
+    optimizer.param_groups[1][name] = value
+    before = contents(optimizer)
+    with pytest.raises(ValueError) as error:
+        optimizer.step()
+    assert message in str(error.value)
+    assert_unchanged(optimizer, before)
+
+
 IN_TORCHS_WORDS = [
+    {"betas": (0.9, torch.tensor(0.99))},
+    {"betas": (torch.tensor(0.9), 0.99)},
+    {"betas": (torch.tensor(0.9), torch.tensor(0.99)), "foreach": True},
     {"lr": -1.0},
     {"eps": -1.0},
     {"betas": (1.0, 0.9)},
@@ -646,7 +1062,7 @@ def test_a_hyperparameter_that_became_no_number_changes_nothing(name):
     optimizer.step()
     before = copy.deepcopy((optimizer.state_dict()["state"], first, second))
     optimizer.param_groups[1][name] = ("x", 0.9) if name == "betas" else "x"
-    with pytest.raises(TypeError, match=f"{name} must be a real number"):
+    with pytest.raises(TypeError, match=rf"{name}(\[0\])? must be a real number"):
         optimizer.step()
     after = (optimizer.state_dict()["state"], first, second)
     assert str(after) == str(before)

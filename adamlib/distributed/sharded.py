@@ -117,9 +117,11 @@ def load_checkpoint(
 
     reader = dcp.FileSystemReader(path)
     parameters, state = get_state_dict(model, optimizer)
-    if not any(key.endswith(".dialect") for key in reader.read_metadata().state_dict_metadata):
-        for group in state["param_groups"]:
-            group.pop("dialect", None)  # else asked for, and missed
+    saved = reader.read_metadata().state_dict_metadata
+    for i, group in enumerate(state["param_groups"]):
+        group.pop("dialect", None)  # one that was not saved would be missed
+        if f"optimizer.param_groups.{i}.dialect" in saved:
+            group["dialect"] = ""  # asks for it
     parts = {"model": parameters, "optimizer": state}
     with _one_process_is_enough():
         dcp.load(parts, storage_reader=reader)
