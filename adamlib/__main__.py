@@ -19,7 +19,9 @@ from typing import NamedTuple
 
 DISTRIBUTION = "learn-adam"
 FOLDER = Path(__file__).resolve().parent.parent
-INSTALL = 'python -m pip install -c constraints.txt -e ".[course,test]"'
+CHECKOUT = (FOLDER / "pyproject.toml").is_file()  # or a wheel, in the folder of all packages
+PINNED = "-c constraints.txt " if CHECKOUT else ""
+INSTALL = f'python -m pip install {PINNED}-e ".[course,test]"'
 EXTRAS = ("course",)
 FREE_GB = 0.5
 IMPORTS = {
@@ -72,30 +74,30 @@ def parse(requirement: str) -> Requirement:
     return Requirement(name, bound[1] if bound else "0", extra[1] if extra else "")
 
 
-def installed(folder: Path = FOLDER) -> metadata.Distribution | None:
+def installed() -> metadata.Distribution | None:
     """Metadata of this distribution, or None where adamlib runs from a folder only.
 
     An editable install leaves a copy of its metadata in the source folder, which any Python
-    started there finds: that copy does not count.
+    started there finds. That copy does not count: what was installed has a list of its files.
     """
-    elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() != folder]
-    return next(iter(metadata.distributions(name=DISTRIBUTION, path=elsewhere)), None)
+    found = metadata.distributions(name=DISTRIBUTION)
+    return next((each for each in found if each.read_text("RECORD") is not None), None)
 
 
 def oldest_python(folder: Path = FOLDER) -> str:
     """The oldest Python that the course runs on."""
-    distribution = installed(folder)
-    if distribution:
-        return distribution.metadata["Requires-Python"].removeprefix(">=")
+    if not (folder / "pyproject.toml").is_file():
+        distribution = installed()
+        return distribution.metadata["Requires-Python"].removeprefix(">=") if distribution else "0"
     text = (folder / "pyproject.toml").read_text(encoding="utf-8")
     return re.search(r'requires-python = ">=([\d.]+)"', text)[1]
 
 
 def requirements(folder: Path = FOLDER) -> list[Requirement]:
-    """What the course needs, from the installed metadata or else from pyproject.toml."""
-    distribution = installed(folder)
-    if distribution:
-        lines = distribution.requires or []
+    """What the course needs, from pyproject.toml or, of a wheel, from the installed metadata."""
+    if not (folder / "pyproject.toml").is_file():
+        distribution = installed()
+        lines = distribution.requires or [] if distribution else []
     else:
         import tomllib  # came with Python 3.11, and `doctor` must start before that
 
@@ -112,9 +114,9 @@ def check_python(bound: str) -> Finding:
     state = f"{version} ({sys.executable})"
     if at_least(version, bound):
         return Finding("Python", state)
-    advice = (
-        f"the course needs Python {bound} or newer: make test BASE_PYTHON=/path/to/python{bound}"
-    )
+    advice = f"the course needs Python {bound} or newer"
+    if CHECKOUT:
+        advice += f": make test BASE_PYTHON=/path/to/python{bound}"
     return Finding("Python", state, advice)
 
 
@@ -132,14 +134,14 @@ def check_installation() -> Finding:
 
 def check_dependency(requirement: Requirement) -> Finding:
     name, bound, _ = requirement
+    advice = "type: " + (INSTALL if CHECKOUT else f'python -m pip install "{name}>={bound}"')
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(name, "missing", f"type: {INSTALL}")
+        return Finding(name, "missing", advice)
     if at_least(version, bound):
         return Finding(name, version)
-    state = f"{version} is too old, the course needs {bound} or newer"
-    return Finding(name, state, f"type: {INSTALL}")
+    return Finding(name, f"{version} is too old, the course needs {bound} or newer", advice)
 
 
 def check_import(name: str, module: str) -> Finding:
@@ -159,7 +161,7 @@ def check_import(name: str, module: str) -> Finding:
     if process.returncode == 0:
         return Finding(subject, "works")
     last = (process.stderr.strip() or f"exit status {process.returncode}").splitlines()[-1]
-    repair = f'python -m pip install --force-reinstall --no-deps -c constraints.txt "{name}"'
+    repair = f'python -m pip install --force-reinstall --no-deps {PINNED}"{name}"'
     return Finding(subject, f"fails: {last}", f"type: {repair}")
 
 
@@ -172,7 +174,7 @@ def check_kernel() -> Finding:
 
         program = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except ImportError:
-        return Finding(subject, "Jupyter is missing", f"type: {INSTALL}")
+        return Finding(subject, "Jupyter is missing", "install jupyterlab, see above")
     except NoSuchKernel:
         return Finding(subject, "missing", f"type: {register}")
     # Jupyter replaces a bare `python` by the interpreter that it runs in
@@ -186,6 +188,42 @@ def check_space(folder: Path = FOLDER) -> Finding:
     free = shutil.disk_usage(folder).free / 1e9
     advice = "" if free >= FREE_GB else f"free some space: {FREE_GB} GB are needed to work"
     return Finding("free disk space", f"{free:.1f} GB", advice)
+
+
+def lines_of(path: Path, pattern: str) -> list[str]:
+    """What a pattern finds at the beginning of a file's lines, each once."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return list(dict.fromkeys(re.findall(pattern, text, re.MULTILINE)))
+
+
+def own_figure_settings() -> Iterator[Finding]:
+    """The matplotlibrc of this user, if there is one."""
+    try:
+        import matplotlib
+    except Exception:
+        return  # check_import has said it
+    path = Path(matplotlib.matplotlib_fname()).resolve()
+    names = lines_of(path, r"^[ \t]*([\w.]+)[ \t]*:")
+    if names and Path(matplotlib.get_data_path()).resolve() != path.parent:
+        state = f"{path} sets {', '.join(names)}; the course's figures do not take it"
+        yield Finding("your matplotlibrc", state)
+
+
+def own_session_settings() -> Iterator[Finding]:
+    """What IPython runs and reads before the first cell."""
+    ipython = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython")
+    profile = ipython / "profile_default"
+    found = [str(path) for path in sorted(profile.glob("startup/*.*py"))]
+    for path in sorted(profile.glob("ipython*config.py")):
+        if names := lines_of(path, r"^[ \t]*c\.([\w.]+)"):
+            found.append(f"{path} ({', '.join(names)})")
+    if found:
+        state = (
+            f"{', '.join(found)}\n      The notebooks put NumPy's, torch's and IPython's settings "
+            "back. Should a cell still print something else,\n"
+            "      start Jupyter with the environment variable IPYTHONDIR set to an empty folder."
+        )
+        yield Finding("your IPython settings", state)
 
 
 def findings() -> Iterator[Finding]:
@@ -206,6 +244,8 @@ def findings() -> Iterator[Finding]:
         if name not in missing:
             yield check_import(name, module)
     yield check_kernel()
+    yield from own_figure_settings()
+    yield from own_session_settings()
 
 
 def doctor() -> int:

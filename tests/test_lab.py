@@ -12,6 +12,7 @@ import pytest
 from nbformat.sign import NotebookNotary
 
 import lab
+import set_up
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,6 +97,29 @@ def test_no_question_about_news(tmp_path):
     )
     disabled = json.loads(process.stdout)["disabledExtensions"]
     assert "@jupyterlab/apputils-extension:announcements" in disabled
+
+
+def exported(folder: Path, config: str) -> str:
+    """What `nbconvert --to html` makes of the first notebook with a figure."""
+    source = ROOT / "notebooks" / "00_start_here.ipynb"
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(folder)]
+    variables = os.environ | {"JUPYTER_CONFIG_PATH": config, "JUPYTER_CONFIG_DIR": str(folder)}
+    subprocess.run([*command, str(source)], env=variables, check=True, capture_output=True)
+    return (folder / "00_start_here.html").read_text(encoding="utf-8")
+
+
+def test_html_exports_have_the_alt_texts_and_sizes(tmp_path):
+    """In what `make lab` starts, and in .venv without it; nbconvert alone leaves them out."""
+    set_up.configure(str(ROOT), str(tmp_path))
+    in_lab = lab.environment(tmp_path)["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]
+    for config in (in_lab, str(tmp_path / "etc" / "jupyter")):
+        html = exported(tmp_path, config)
+        pictures = re.findall(r"<img[^>]*>", html)
+        assert pictures and "No description has been provided" not in html
+        for picture in pictures:
+            assert re.search(r'alt="\w[^"]{39,}"', picture)
+            assert re.search(r'width="\d+"', picture) and re.search(r'height="\d+"', picture)
+    assert "No description has been provided" in exported(tmp_path, str(tmp_path))
 
 
 def test_the_users_own_settings_still_count(tmp_path, monkeypatch):

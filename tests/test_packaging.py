@@ -1,15 +1,23 @@
 """Bounds stand once, in pyproject.toml; everything that repeats one is held in step with it."""
 
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
 import tomllib
+import venv
+import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import adamlib
+import set_up
 from oldest import oldest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,3 +80,50 @@ def test_the_version_stands_in_the_citation_too():
 def test_the_workflow_runs_the_oldest_python():
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert f'"{PROJECT["requires-python"].removeprefix(">=")}"' in workflow
+
+
+# --- what is built from the repository ------------------------------------------------------------
+
+
+def built(kind: str, target: Path) -> Path:
+    """Build a wheel or an sdist of a copy: building leaves files beside the sources."""
+    copy = target / "copy"
+    ignored = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "work*", "notebooks")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    code = f"from setuptools import build_meta as b; b.build_{kind}({str(target)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=copy, check=True, capture_output=True)
+    shutil.rmtree(copy)
+    (path,) = target.glob("learn_adam-*")
+    return path
+
+
+def test_the_doctor_answers_from_a_wheel_with_nothing_beside_it(tmp_path):
+    """Also the first cell of notebook 00, which asks it."""
+    wheel = built("wheel", tmp_path)
+    venv.create(tmp_path / "env", with_pip=False)
+    python = set_up.venv_python(str(tmp_path / "env"))
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = subprocess.check_output([python, "-c", where], text=True).strip()
+    zipfile.ZipFile(wheel).extractall(packages)  # a wheel of Python files only
+
+    def run(*arguments: str) -> str:
+        process = subprocess.run([python, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        assert process.stderr == ""
+        return process.stdout
+
+    printed = run("-m", "adamlib", "doctor")
+    assert f"adamlib: {adamlib.__version__}, installed" in printed
+    for each in requirements("course").values():
+        assert f'NO  {each.name}: missing\n      → type: python -m pip install "{each}"' in printed
+    assert "constraints.txt" not in printed and "make" not in printed
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    (cell,) = [cell for cell in notebook.cells if cell.id == "doctor"]
+    assert run("-c", cell.source).endswith("put these right first, from the top\n")
+
+
+def test_the_source_package_has_no_tests_that_cannot_run(tmp_path):
+    """They need the notebooks and tools of the repository: all of them stay there."""
+    with tarfile.open(built("sdist", tmp_path)) as package:
+        names = [name.partition("/")[2] for name in package.getnames()]
+    assert "adamlib/figures/adamlib.mplstyle" in names and "adamlib/adam.py" in names
+    assert [name for name in names if "test" in name] == []

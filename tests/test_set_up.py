@@ -169,6 +169,15 @@ def test_done_once_and_repeated_only_when_something_changed(project, capsys):
 
 
 @needs_shebang
+def test_jupyter_in_it_reads_the_settings_of_the_course(project):
+    fake_python(project)
+    assert set_up.main(project) == 0
+    (line,) = Path(project, ".venv", "etc", "jupyter", "jupyter_config.py").read_text().splitlines()
+    ours = os.path.join(project, "tools", "jupyter", "jupyter_config.py")
+    assert line == f"load_subconfig({ours!r})"
+
+
+@needs_shebang
 def test_an_interrupted_set_up_resumes(project, monkeypatch, capsys):
     fake_python(project)
     with monkeypatch.context() as patch:

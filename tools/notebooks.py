@@ -6,10 +6,7 @@
 
 The normal form leaves out whatever depends on the machine, ends each notebook with links to its
 neighbours, and copies alt text to where MyST-NB reads it. HTML exports take it from the output
-itself, through the template in tools/templates:
-
-    jupyter nbconvert --to html --template learn-adam \\
-        --TemplateExporter.extra_template_basedirs=tools/templates notebooks/*.ipynb
+itself, through the template in tools/templates (see tools/jupyter/jupyter_config.py).
 """
 
 import argparse

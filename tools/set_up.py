@@ -191,6 +191,16 @@ def install(root, folder, quietly):
     run(pip + ["--no-build-isolation", "--editable", "%s[%s]" % (root, EXTRAS)])
 
 
+def configure(root, folder):
+    """Make the Jupyter of this environment read tools/jupyter too, when `make lab` is not used."""
+    path = os.path.join(folder, "etc", "jupyter")
+    if not os.path.isdir(path):
+        os.makedirs(path)
+    ours = os.path.join(os.path.abspath(root), "tools", "jupyter", "jupyter_config.py")
+    with open(os.path.join(path, "jupyter_config.py"), "w") as file:
+        file.write("load_subconfig(%r)\n" % ours)
+
+
 def set_up(root=ROOT):
     """The whole set-up; raises Problem."""
     check_python(sys.version_info, oldest_python(root))
@@ -207,6 +217,7 @@ def set_up(root=ROOT):
         print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB)
     sys.stdout.flush()
     install(root, folder, quietly=updating)
+    configure(root, folder)
     with open(stamp, "w") as file:
         file.write(fingerprint(root))
     print("Set-up done.")
