@@ -12,6 +12,7 @@ float64 is held to 1e-14. torch's own fused does other operations: 1e-12.
 """
 
 import copy
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -79,6 +80,11 @@ def grads_for(params, step):
     rng = np.random.default_rng(step)
     sizes = cases.SIZES_OVER_TIME[step % len(cases.SIZES_OVER_TIME)]
     return [torch.as_tensor(sizes * rng.normal(size=p.shape), dtype=p.dtype) for p in params]
+
+
+def cpu_grads(params, step):
+    with torch.device("cpu"):
+        return grads_for(params, step)
 
 
 def take_steps(optimizer, params, steps=3, start=0):
@@ -211,6 +217,38 @@ def test_torchs_own_fused_takes_the_same_steps(options, uncompiled):
     take_steps(make(theirs, 0.1, fused=True, **options), theirs)
     for p, q in zip(ours, theirs, strict=True):
         torch.testing.assert_close(p, q, rtol=1e-12, atol=1e-15)
+
+
+def test_a_rule_that_is_registered_anew_is_the_one_that_is_taken(monkeypatch):
+    """As notebook 06 registers one; a program belongs to the rule, not to its name."""
+    rule = adamlib.Dialect("mine", "a test")
+    steps = []
+    for change in ({}, {"eps_placement": "hat"}):
+        monkeypatch.setitem(DIALECTS, "mine", dataclasses.replace(rule, **change))
+        (param,) = params_of([1.0])
+        optimizer = Adam([param], 0.1, eps=1.0, fused=True, dialect="mine")
+        for _ in range(2):
+            param.grad = torch.ones_like(param)
+            optimizer.step()
+        values, states = [torch.ones(1, dtype=torch.float64)], [init_state(torch.ones(1).double())]
+        for _ in range(2):
+            values[0], states[0] = adam_step(
+                values[0], torch.ones(1).double(), states[0], lr=0.1, eps=1.0, dialect="mine"
+            )
+        assert_close(optimizer, [param], values, states, **EXACT)
+        steps.append(param.item())
+    assert steps[0] < 0.92 and steps[1] > 0.98  # 0.95 after one step, and 0.9969
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_another_rule_under_the_name_of_torchs_is_taken(fused, monkeypatch, uncompiled):
+    changed = dataclasses.replace(DIALECTS["pytorch"], eps_placement="hat")
+    monkeypatch.setitem(DIALECTS, "pytorch", changed)
+    params = three()
+    values, states = expected_steps(params, lr=0.1, eps=0.1)
+    optimizer = Adam(params, 0.1, eps=0.1, fused=fused)
+    take_steps(optimizer, params)
+    assert_close(optimizer, params, values, states, **EXACT)
 
 
 # --- what a step may meet ---------------------------------------------------------------------
@@ -569,7 +607,9 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
 
 def test_wrong_code_is_noticed_before_it_is_used(monkeypatch):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, inputs, options: lambda *_: None)
-    kind = compiled.Kind(DIALECTS["paper"], torch.float64, torch.device("cpu"), "", False, False, 1, False)
+    kind = compiled.Kind(
+        DIALECTS["paper"], torch.float64, torch.device("cpu"), "", False, False, 1, False
+    )
     with pytest.raises(RuntimeError, match="could not compile the step for cpu"):
         compiled.program(kind)
 
@@ -603,6 +643,33 @@ def test_sparse_gradients_and_unknown_tensors_are_refused(uncompiled):
     assert_refused_unchanged(optimizer, RuntimeError, "does not support sparse gradients")
     params[0].grad = torch.ones(2, dtype=torch.float64).as_subclass(Odd)
     assert_refused_unchanged(optimizer, TypeError, "fused=True cannot update a parameter with a")
+
+
+@pytest.mark.parametrize("make", [Adam, torch.optim.Adam])
+def test_memory_that_is_only_promised_is_refused_when_a_step_is_taken(make):
+    """A model may be built on meta, its optimizer made, and its memory given later."""
+    param = torch.nn.Parameter(torch.ones(2, device="meta"))
+    optimizer = make([param], fused=True)
+    optimizer.step()  # nothing has a gradient yet
+    param.grad = torch.ones(2, device="meta")
+    with pytest.raises(RuntimeError, match="`fused=True` requires all the params to be floating"):
+        optimizer.step()
+    assert optimizer.param_groups[0]["fused"] is True
+    if make is Adam:
+        assert not optimizer.state
+
+
+def test_nothing_lands_on_the_default_device(uncompiled):
+    params = three()
+    values, states = expected_steps(params, lr=0.1)
+    with torch.device("meta"):
+        rate = torch.tensor(0.1, dtype=torch.float64, device="cpu")
+        optimizer = Adam(params, rate, fused=True)
+        for step in range(3):
+            for param, grad in zip(params, cpu_grads(params, step), strict=True):
+                param.grad = grad
+            optimizer.step()
+    assert_close(optimizer, params, values, states, **EXACT)
 
 
 def elsewhere(code, **environment):

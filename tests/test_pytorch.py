@@ -531,7 +531,7 @@ def test_real_moment_of_a_complex_parameter_is_refused():
 
 
 def test_pre_hooks_run_before_the_state_is_checked():
-    """So that a hook can mend what would be refused, in place or by another dict."""
+    """So that a hook can mend what would be refused: the layout, a moment, a number."""
     source, _ = ready()
     broken = copy.deepcopy(source.state_dict())
     broken["param_groups"][0]["lr"] = -1.0
@@ -541,21 +541,28 @@ def test_pre_hooks_run_before_the_state_is_checked():
     def mend_moment(optimizer, state_dict):
         state_dict["state"] = {0: state_dict["state"][0] | {"exp_avg": moment}}
 
+    def unpack(optimizer, state_dict):
+        return state_dict["optimizer"].copy()
+
     def mend_rate(optimizer, state_dict):
         group = state_dict["param_groups"][0] | {"lr": 0.5}
         return {"state": state_dict["state"], "param_groups": [group]}
 
     target, param = ready(steps=0)
-    target.register_load_state_dict_pre_hook(mend_rate)
     before = contents(target)
-    with pytest.raises(ValueError, match=r"loaded exp_avg has shape \(3,\)"):
-        target.load_state_dict(broken)
-    assert_unchanged(target, before)
-    target.register_load_state_dict_pre_hook(mend_moment)
-    target.load_state_dict(broken)
+    for mend, message in (
+        (unpack, "has the keys"),
+        (mend_moment, "exp_avg has"),
+        (mend_rate, "-1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            target.load_state_dict({"optimizer": broken})
+        assert_unchanged(target, before)
+        target.register_load_state_dict_pre_hook(mend)
+    target.load_state_dict({"optimizer": broken})
     assert target.param_groups[0]["lr"] == 0.5
     assert torch.equal(target.state[param]["exp_avg"], moment)
-    assert len(target._optimizer_load_state_dict_pre_hooks) == 2  # none of ours is left behind
+    assert len(target._optimizer_load_state_dict_pre_hooks) == 3  # none of ours is left behind
 
 
 @pytest.mark.parametrize("entry", [True, {"a": 1}, [1.0], torch.ones(2)], ids=repr)
