@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbformat.sign import NotebookNotary
 
 import lab
@@ -37,6 +38,21 @@ def test_the_copy_has_everything_and_is_trusted(course):
     assert names == ["01_moments.ipynb", "04_loop.ipynb", "data.csv"]
     notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
     assert NotebookNotary().check_signature(notebook)
+
+
+def test_the_copy_says_what_a_kernel_here_says_of_itself(course):
+    """Otherwise JupyterLab writes it in and marks the notebook as changed; see tools/browser.py."""
+    lab.make_work(course)
+    notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        told = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert notebook.metadata["language_info"] == told
+    original = nbformat.read(course / "notebooks" / "04_loop.ipynb", as_version=4)
+    assert "language_info" not in original.metadata and original.cells == notebook.cells
 
 
 def test_what_is_there_is_never_overwritten(course):

@@ -2,10 +2,10 @@
 
     python tools/browser.py [folder for screenshots]
 
-For every notebook of the reader's copy: no dialog or question appears, the mathematics is
-rendered, and 'Run All Cells' ends with every cell run and no error output. Every slider is moved
-to three places and shows three pictures. Works without a network. Two browsers share the work:
-most of the time one waits for the page.
+For every notebook of the reader's copy: no dialog or question appears, nothing is marked as changed
+before something is, the mathematics is rendered, and 'Run All Cells' ends with every cell run and
+no error output. Every slider is moved to three places and shows three pictures. Works without a
+network. Two browsers share the work: most of the time one waits for the page.
 """
 
 import hashlib
@@ -126,6 +126,11 @@ def wait_for_notebook(page: Page) -> None:
     idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
     page.wait_for_selector(idle, state="attached", timeout=SECONDS_TO_START * 1000)
     page.wait_for_timeout(3000)  # a question about news or kernels would come about now
+
+
+def check_unchanged(page: Page, path: Path) -> None:
+    """Its tab has no mark that there is something to save: the reader has typed nothing yet."""
+    check(page.locator(".jp-mod-dirty").count() == 0, f"{path.name} is marked as changed")
 
 
 def rendered_text(page: Page) -> tuple[int, str]:
@@ -272,6 +277,7 @@ def try_in(page: Page, home: str, path: Path, pictures: Path) -> str:
     page.goto(notebook_address(home, path.name))
     wait_for_notebook(page)
     check_no_question(page, f"when {path.name} opens")
+    check_unchanged(page, path)
     page.screenshot(path=pictures / f"{path.stem}-opened.png")
     check_mathematics(page, path)
     page.screenshot(path=pictures / f"{path.stem}-end.png")

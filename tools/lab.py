@@ -32,12 +32,22 @@ def copy_missing(source: Path, target: Path) -> list[Path]:
     return copied
 
 
-def trust(paths: Sequence[Path]) -> None:
-    """Sign fresh copies, so that JupyterLab shows their stored outputs without a question."""
+def prepare(paths: Sequence[Path]) -> None:
+    """Make fresh copies such that JupyterLab neither asks about them nor changes them by itself.
+
+    It writes what the kernel says of itself, its version for one, into each notebook that it opens,
+    and marks the notebook as changed where something else stood. It shows the stored outputs of a
+    signed notebook without a question.
+    """
+    from ipykernel.ipkernel import IPythonKernel  # half a second, for the first start only
+
     notary = NotebookNotary()
     for path in paths:
         if path.suffix == ".ipynb":
-            notary.sign(nbformat.read(path, as_version=4))
+            notebook = nbformat.read(path, as_version=4)
+            notebook.metadata["language_info"] = IPythonKernel.language_info
+            nbformat.write(notebook, path)
+            notary.sign(notebook)
 
 
 def move_aside(work: Path) -> Path | None:
@@ -90,7 +100,9 @@ def open_lab(folder: Path, extra: Sequence[str]) -> int:
 
 def make_work(root: Path) -> None:
     """Bring work/ up to date with notebooks that have come since."""
-    trust(copy_missing(root / "notebooks", root / "work"))
+    copied = copy_missing(root / "notebooks", root / "work")
+    if copied:
+        prepare(copied)
 
 
 def main(argv: Sequence[str] = sys.argv[1:], root: Path = ROOT) -> int:
