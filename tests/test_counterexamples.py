@@ -1,6 +1,7 @@
 """Walks against torch step by step, drifts against the paper and linear algebra, figures' data."""
 
 import math
+import re
 
 import matplotlib
 
@@ -13,6 +14,7 @@ import torch
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
+import notebooks
 from adamlib import DIALECTS, Dialect, adam_step, init_state, pytorch
 from adamlib.experiments import (
     denominators,
@@ -331,6 +333,18 @@ def test_the_papers_amsgrad_in_a_torch_loop(monkeypatch):
         assert x.item() == pytest.approx(expected, rel=1e-12)
     found = denominators(np.tile(FIRST, 3), betas=BETAS, amsgrad=True, dialect=paper)
     np.testing.assert_allclose(found, roots, rtol=1e-9)
+
+
+def test_an_outlier_is_forgotten_by_adam_only(capsys):
+    """Exercise 4 of the notebook: what its folded solution prints."""
+    path = notebooks.FOLDER / "06_amsgrad.ipynb"
+    (cell,) = (c for c in notebooks.read(path).cells if c.id == "solution-06-outlier")
+    code = re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1]
+    exec(code, {"np": np, "denominators": denominators})
+    adam, by_torch, by_optax = map(float, capsys.readouterr().out.split())
+    assert adam == 1.0
+    assert by_torch == pytest.approx(1 / (0.001 * 1e12) ** 0.5, rel=0.02)  # printed digits
+    assert by_optax == 1e-6
 
 
 # --- figures -------------------------------------------------------------------------------------
