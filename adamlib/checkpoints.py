@@ -30,7 +30,6 @@ HYPERPARAMETERS = (
     "dialect",
 )
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
 CHECKPOINT_FORMAT = "adamlib-checkpoint-1"
 
 
@@ -73,7 +72,8 @@ def parse_state_dict(
     if len(state_dict["param_groups"]) != 1:
         raise ValueError("loaded state dict has a different number of parameter groups")
     group = dict(state_dict["param_groups"][0])
-    if len(group.pop("params", ())) != len(params):
+    keys = list(group.pop("params", ()))
+    if len(keys) != len(params):
         raise ValueError(
             "loaded state dict contains a parameter group that doesn't match the size of "
             "optimizer's group"
@@ -84,21 +84,21 @@ def parse_state_dict(
     options = _group_options(group)
     states = {}
     for i, entries in saved.items():
-        if type(i) is not int or not 0 <= i < len(params):
+        if type(i) is not int or i not in keys:
             raise ValueError(
-                f"loaded state dict has state of parameter {i!r} "
-                f"(expected an index below {len(params)})"
+                f"loaded state dict has state of parameter {i!r} (expected one of {keys})"
             )
-        states[i] = _parameter_state(i, entries, params[i], bool(options["amsgrad"]))
+        own = keys.index(i)
+        states[own] = _parameter_state(i, entries, params[own], bool(options["amsgrad"]))
     return options, states
 
 
 def _group_options(group: dict[str, Any]) -> dict[str, Any]:
-    """Read the hyperparameters of a parameter group, torch's or ours."""
+    """Read the hyperparameters of a parameter group, torch's or ours.
+
+    What says how torch computes a step (foreach, fused, capturable, differentiable) is left out.
+    """
     group = {"dialect": "pytorch", **group}
-    for name in TORCH_ONLY:
-        if group.pop(name, None) and name in ("capturable", "differentiable"):
-            raise ValueError(f"loaded state dict has {name}=True (expected False)")
     missing = [name for name in HYPERPARAMETERS if name not in group]
     if missing:
         raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .dialects import DIALECTS, find_dialect
 from .moments import bias_correction
 
 try:
@@ -21,6 +22,9 @@ except ModuleNotFoundError as error:
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 """What is compiled; everything else goes through `adamlib.adam.adam_step`."""
+
+RULE = DIALECTS["pytorch"]
+"""What is compiled; another rule that is registered under its name is not."""
 
 PARALLEL_FROM = 2**15
 """Number of elements from which it pays to wake the other cores."""
@@ -109,7 +113,7 @@ def touch(param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray) 
 
 def knows(param: NDArray, options: dict[str, Any]) -> bool:
     """Whether there is a compiled step for this parameter and these hyperparameters."""
-    return options["dialect"] == "pytorch" and param.dtype in DTYPES
+    return find_dialect(options["dialect"]) is RULE and param.dtype in DTYPES
 
 
 class Prepared:

@@ -52,7 +52,7 @@ class Adam:
     lr : float
         Learning rate α, finite, 0 or more. An attribute: set ``optimizer.lr`` for a schedule.
     betas : pair of floats
-        (β₁, β₂), each in [0, 1).
+        (β₁, β₂), each in [0, 1); any sequence of two numbers.
     eps : float
         ε, finite, 0 or more (0 is allowed, and divides by zero where a gradient is zero).
     weight_decay : float

@@ -1,6 +1,8 @@
 """adamlib.Adam for NumPy arrays: equal to adam_step to the bit, all or nothing, resumable."""
 
+import collections
 import copy
+import dataclasses
 import io
 import json
 import os
@@ -213,6 +215,61 @@ def test_any_kind_of_number_will_do(name, number, tmp_path):
     optimizer.save(tmp_path / "run.npz")
     group = Adam.load(tmp_path / "run.npz", param).state_dict()["param_groups"][0]
     assert type(group[name]) is float and group[name] == number
+
+
+@pytest.mark.parametrize(
+    "betas",
+    [
+        [0.5, 0.75],
+        collections.UserList([0.5, 0.75]),  # a list of Hydra's is like it
+        np.array([0.5, 0.75]),
+        np.array([0.5, 0.75], np.float32),
+        (np.array(0.5), 0.75),
+        torch.tensor([0.5, 0.75]),
+        (torch.tensor(0.5), torch.tensor(0.75)),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_betas_are_any_sequence_of_two(backend, betas):
+    """In the constructor, set later, in a state dict, and of `adam_step`."""
+    runs = []
+    for way in ("expected", "made", "set", "loaded", "adam_step"):
+        param, grad = np.array([1.0, -2.0], np.float32), np.array([0.5, 3.0], np.float32)
+        made = {"expected": (0.5, 0.75), "made": betas}.get(way, (0.9, 0.99))
+        optimizer = Adam(param, betas=made, backend=backend)
+        if way == "set":
+            optimizer.betas = betas
+        if way == "loaded":
+            optimizer.load_state_dict(edit("betas", betas)(optimizer.state_dict()))
+        state = init_state(param)
+        for _ in range(3):
+            if way == "adam_step":
+                param, state = adam_step(param, grad, state, betas=betas)
+            else:
+                optimizer.step(grad)
+        runs.append(param)
+        if way in ("made", "set", "loaded"):
+            assert optimizer.state_dict()["param_groups"][0]["betas"] == (0.5, 0.75)
+    for run in runs[1:]:
+        np.testing.assert_array_equal(run, runs[0])
+
+
+@pytest.mark.parametrize("arguments", [{"lr": "1e-3"}, {"eps": "1e-8"}, {"betas": ("0.9", 0.9)}])
+def test_text_is_refused_with_the_reason_why_it_is_text(arguments):
+    with pytest.raises(TypeError, match=r"\(YAML reads 1e-8 as text and 1.0e-8 as a number\)"):
+        Adam(np.ones(2), **arguments)
+
+
+def test_another_rule_under_the_name_of_torchs_is_taken(monkeypatch):
+    """By the compiled step too, where numba is installed."""
+    rule = dataclasses.replace(adamlib.DIALECTS["pytorch"], eps_placement="hat")
+    param, start = np.array([1.0]), np.array([1.0])
+    optimizer = Adam(param, lr=0.1, eps=1.0)
+    monkeypatch.setitem(adamlib.DIALECTS, "pytorch", rule)
+    optimizer.step(np.ones(1))
+    expected, _ = adam_step(start, np.ones(1), init_state(start), lr=0.1, eps=1.0, dialect=rule)
+    assert param == expected and 0.99 < param < 1.0
 
 
 # --- refused, and nothing changed -------------------------------------------------------------
@@ -458,8 +515,10 @@ BAD_STATES = {
     "bad lr": (edit("lr", -1), ValueError, "Invalid learning rate: -1"),
     "bad betas": (edit("betas", [0.9, 1.0]), ValueError, "Invalid beta parameter at index 1: 1.0"),
     "bad dialect": (edit("dialect", "x"), ValueError, "Unknown dialect: 'x'"),
-    "capturable": (edit("capturable", True), ValueError, "capturable=True"),
-    "differentiable": (edit("differentiable", True), ValueError, "differentiable=True"),
+    "step a text": (edit("step", "3"), ValueError, r"\['step'\] is '3' \(expected a whole number"),
+    "step a list": (edit("step", [3]), ValueError, r"\['step'\] is a list"),
+    "step a generator": (edit("step", (i for i in "3")), ValueError, "is a generator"),
+    "two steps": (edit("step", np.ones(2)), ValueError, r"\['step'\] is a ndarray"),
 }
 
 
@@ -471,6 +530,42 @@ def test_bad_state_changes_nothing(case):
     with pytest.raises(error, match=message):
         optimizer.load_state_dict(change(optimizer.state_dict()))
     assert_unchanged(optimizer, params, before)
+
+
+@pytest.mark.parametrize("step", [7, 7.0, np.int64(7), np.float32(7), torch.tensor(7.0)], ids=repr)
+def test_a_step_of_any_type_of_number_is_taken(step):
+    optimizer, _ = trained()
+    optimizer.load_state_dict(edit("step", step)(optimizer.state_dict()))
+    assert optimizer.state_dict()["state"][0]["step"] == 7
+
+
+@pytest.mark.parametrize("name", ["foreach", "fused", "capturable", "differentiable"])
+def test_how_torch_computes_a_step_is_no_part_of_a_state(name):
+    optimizer, params = trained()
+    before = contents(optimizer, params)
+    optimizer.load_state_dict(edit(name, True)(optimizer.state_dict()))
+    assert_unchanged(optimizer, params, before)
+
+
+def test_moments_go_by_the_order_of_the_group():
+    """As in torch, where ``params`` says which entry of the state is whose."""
+    params = [np.ones(2), np.ones(2)]
+    optimizer = Adam(params)
+    optimizer.step([np.array([1.0, 2.0]), np.array([3.0, 4.0])])
+    saved = optimizer.state_dict()
+    first, second = saved["state"][0]["exp_avg"].copy(), saved["state"][1]["exp_avg"].copy()
+    optimizer.load_state_dict(edit("params", [1, 0])(saved))
+    loaded = optimizer.state_dict()["state"]
+    np.testing.assert_array_equal(loaded[0]["exp_avg"], second)
+    np.testing.assert_array_equal(loaded[1]["exp_avg"], first)
+
+
+def test_names_in_another_order_are_refused():
+    source = Adam({"w1": np.ones(2), "w2": np.ones(2)})
+    source.step({"w1": np.ones(2), "w2": 2 * np.ones(2)})
+    target = Adam({"w2": np.ones(2), "w1": np.ones(2)})
+    with pytest.raises(ValueError, match=r"\['w1', 'w2'\] \(expected \['w2', 'w1'\]\)"):
+        target.load_state_dict(source.state_dict())
 
 
 # --- checkpoints ------------------------------------------------------------------------------
