@@ -268,10 +268,11 @@ class Adam(Optimizer):
     _take_step_uncompiled = torch._disable_dynamo(_take_step)
 
     def _check_step(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        if not _are_plain(group["lr"], group["betas"], group["eps"], group["weight_decay"]):
-            _check_numbers(group)
         if "dialect" in group:
-            find_dialect(group["dialect"])
+            _check_numbers(group)
+            _check_rule(group, find_dialect(group["dialect"]))
+        elif not _are_plain(group["lr"], group["betas"], group["eps"], group["weight_decay"]):
+            _check_numbers(group, floats_for_betas=True)
         for param in params:
             if param.grad.is_sparse:
                 raise RuntimeError(
@@ -507,8 +508,7 @@ def _check_group(group: dict[str, Any]) -> None:
     rule = find_dialect(group.pop("dialect", "pytorch"))
     if dialect_name(rule) != "pytorch":
         group["dialect"] = rule.name
-    flags = ("decoupled_weight_decay", "amsgrad", "maximize")
-    check_options(rule, group["weight_decay"], *(group[flag] for flag in flags))
+    _check_rule(group, rule)
     if group["foreach"] not in (None, True, False):
         raise TypeError(f"foreach must be a bool or None, got {group['foreach']!r}")
     for name in ("capturable", "differentiable"):
@@ -541,8 +541,17 @@ def _are_plain(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> bool:
     return in_range and 0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0
 
 
-def _check_numbers(group: dict[str, Any]) -> None:
-    """Refuse lr, betas, eps and weight_decay that no constructor would take."""
+def _check_rule(group: dict[str, Any], rule: Dialect) -> None:
+    flags = ("decoupled_weight_decay", "amsgrad", "maximize")
+    check_options(rule, group["weight_decay"], *(group[flag] for flag in flags))
+
+
+def _check_numbers(group: dict[str, Any], floats_for_betas: bool = False) -> None:
+    """Refuse lr, betas, eps and weight_decay that no constructor would take.
+
+    With ``floats_for_betas`` floats of any size will do: CyclicLR and OneCycleLR set them as
+    they are told to, and torch takes that.
+    """
     lr, betas, eps, weight_decay = (group[name] for name in NUMBERS)
     if isinstance(lr, Tensor):
         if lr.numel() != 1:
@@ -553,6 +562,8 @@ def _check_numbers(group: dict[str, Any]) -> None:
             if isinstance(beta, Tensor) and beta.numel() != 1:
                 raise ValueError(f"Tensor betas[{i}] must be 1-element")
         betas = tuple(map(_scalar, betas))
+    if floats_for_betas and isinstance(betas, (tuple, list)):
+        betas = [0.0 if type(beta) is float else beta for beta in betas]
     check_hyperparameters(lr, betas, eps, weight_decay)
 
 

@@ -952,7 +952,6 @@ BAD_LATER = [
     ("lr", torch.tensor(-0.5), "Invalid learning rate: -0.5"),
     ("eps", -1e-8, "Invalid epsilon value: -1e-08"),
     ("weight_decay", -1.0, "Invalid weight_decay value: -1.0"),
-    ("betas", (0.9, 1.0), "Invalid beta parameter at index 1: 1.0"),
     ("dialect", "torch", "Unknown dialect: 'torch'"),
 ]
 
@@ -970,6 +969,43 @@ def test_a_value_that_is_set_later_is_checked_before_the_step(options, name, val
         optimizer.step()
     assert message in str(error.value)
     assert_unchanged(optimizer, before)
+
+
+@pytest.mark.parametrize("foreach", [False, True])
+def test_a_scheduler_may_set_betas_as_it_is_told_to(foreach):
+    """As PyTorch's own tests of CyclicLR and OneCycleLR do."""
+    theirs, ours = (ready(make, steps=0, foreach=foreach)[0] for make in CLASSES["Adam"])
+    for optimizer in (theirs, ours):
+        (param,) = optimizer.param_groups[0]["params"]
+        scheduler = torch.optim.lr_scheduler.CyclicLR(
+            optimizer, 0.1, 0.5, step_size_up=4, base_momentum=1.25, max_momentum=5.0
+        )
+        for _ in range(6):
+            param.grad = torch.tensor([0.5, 3.0])
+            optimizer.step()
+            scheduler.step()
+        assert optimizer.param_groups[0]["betas"][0] > 1
+    assert_same(theirs, ours)
+
+
+def test_a_dialect_is_checked_before_the_step():
+    """`adam_step` would refuse it in the middle of one."""
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    groups = [{"params": [first]}, {"params": [second], "dialect": "jax"}]
+    optimizer = adamlib.pytorch.Adam(groups)
+    first.grad, second.grad = torch.ones(2), torch.ones(2)
+    for change, error in (
+        ({"betas": (0.9, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
+        ({"amsgrad": True}, "dialect 'jax' has no amsgrad"),
+    ):
+        good = dict(optimizer.param_groups[1])
+        optimizer.param_groups[1] |= change
+        before = contents(optimizer)
+        with pytest.raises(ValueError, match=error):
+            optimizer.step()
+        assert_unchanged(optimizer, before)
+        optimizer.param_groups[1] |= good
+    optimizer.step()
 
 
 IN_TORCHS_WORDS = [
