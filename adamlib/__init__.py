@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         sliders,
     )
     from .adam import AdamState, adam_step, init_state
-    from .conversion import convert_eps
+    from .conversion import convert_eps, convert_state
     from .dialects import DIALECTS, Dialect
     from .exercises import check, hint, solution
     from .identification import Identification, identify
@@ -71,6 +71,7 @@ _HOME = {
     "init_state": "adam",
     "adam_step": "adam",
     "convert_eps": "conversion",
+    "convert_state": "conversion",
     "Adam": "optimizer",
     "Identification": "identification",
     "identify": "identification",
@@ -114,6 +115,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "compiled",
     "conversion",
     "convert_eps",
+    "convert_state",
     "dialects",
     "distributed",
     "ema",
