@@ -1,14 +1,21 @@
 """The package as a whole: what `import adamlib` loads, costs and offers."""
 
+import importlib
+import inspect
+import re
 import statistics
 import subprocess
 import sys
 import textwrap
-from importlib.util import find_spec
+from pathlib import Path
 
+import nbformat
 import pytest
 
 import adamlib
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "matplotlib", "numba", "sympy", "jax", "scipy", "IPython")
 
 
 def run(code: str) -> str:
@@ -18,8 +25,7 @@ def run(code: str) -> str:
 
 
 def test_bare_import_loads_nothing_heavy():
-    heavy = ("torch", "matplotlib", "numba", "jax", "scipy", "IPython")
-    code = f"import adamlib, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import adamlib, sys; print([m for m in {HEAVY} if m in sys.modules])"
     assert run(code) == "[]\n"
 
 
@@ -30,8 +36,9 @@ def test_the_numpy_side_loads_nothing_heavy():
         import adamlib
         adamlib.Adam(np.ones(2), backend="numpy").step(np.ones(2))
         adamlib.ema, adamlib.DIALECTS, adamlib.floats
-        print([m for m in ("torch", "matplotlib", "numba") if m in sys.modules])
+        print([m for m in HEAVY if m in sys.modules])
     """
+    code = f"HEAVY = {HEAVY}\n" + textwrap.dedent(code)
     assert run(code) == "[]\n"
 
 
@@ -45,10 +52,87 @@ def test_import_takes_at_most_twice_the_time_of_numpy():
     pytest.fail(f"import adamlib takes {ratio:.1f} times import numpy (expected 2)")
 
 
-@pytest.mark.parametrize("name", adamlib.__all__)
-def test_every_public_name_resolves_and_is_listed(name):
-    assert getattr(adamlib, name) is not None
-    assert name in dir(adamlib)
+# Every public name, wherever it is listed, can be imported and used.
+
+NAME = re.compile(r"\badamlib((?:\.[A-Za-z_]\w*)+)")
+
+
+def listed() -> dict[str, set[str]]:
+    """The names that each place lists, without the leading `adamlib.`."""
+    return {
+        "docstring": set(re.findall(r"^``adamlib\.(\w+)``", adamlib.__doc__, re.MULTILINE)),
+        "__all__": set(adamlib.__all__),
+        "__dir__": {name for name in dir(adamlib) if not name.startswith("_")},
+        "_HOME": set(adamlib._HOME),
+        "_MODULES": set(adamlib._MODULES),
+        "README.md": mentioned((ROOT / "README.md").read_text(encoding="utf-8")),
+        **{path.name: mentioned(words(path)) for path in sorted(ROOT.glob("notebooks/*.ipynb"))},
+    }
+
+
+def mentioned(text: str) -> set[str]:
+    """Names as `adamlib.x.y`; one that ends in .py, or stands in a path, is a file's."""
+    names = {name.removeprefix(".") for name in NAME.findall(text)}
+    imported = re.findall(
+        r"^from adamlib((?:\.\w+)*) import ([\w, ]+|\([\w,\s]+\))", text, re.MULTILINE
+    )
+    for module, bound in imported:
+        inner = re.findall(r"\w+", re.sub(r"\bas \w+", "", bound))
+        names |= {f"{module}.{name}".removeprefix(".") for name in inner}
+    return names
+
+
+def words(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells)
+
+
+def found(name: str) -> object:
+    """Follow a dotted name from a bare `import adamlib`, and import what is a module of it."""
+    value: object = adamlib
+    for part in name.split("."):
+        if not hasattr(value, part) and inspect.ismodule(value):
+            importlib.import_module(f"{value.__name__}.{part}")
+        value = getattr(value, part)
+    return value
+
+
+LISTED = [(place, name) for place, names in listed().items() for name in sorted(names)]
+
+
+@pytest.mark.parametrize("place, name", LISTED)
+def test_every_name_that_is_listed_can_be_imported_and_used(place, name):
+    value = found(name)
+    assert value is not None
+    if name in adamlib._MODULES:
+        assert inspect.ismodule(value) and value.__name__ == f"adamlib.{name}"
+    elif name in adamlib._HOME:
+        assert value is getattr(found(adamlib._HOME[name]), name)
+
+
+def test_the_places_list_the_same_names():
+    places = listed()
+    assert places["docstring"] == places["_MODULES"]
+    assert places["__all__"] == places["_HOME"] | places["_MODULES"]
+    assert places["__all__"] <= places["__dir__"]
+    assert len(adamlib.__all__) == len(places["__all__"])
+
+
+def test_every_module_is_listed_or_is_the_command_line():
+    files = {path.stem for path in Path(adamlib.__file__).parent.iterdir() if path.suffix == ".py"}
+    folders = {path.parent.name for path in Path(adamlib.__file__).parent.glob("*/__init__.py")}
+    assert files | folders == {*adamlib._MODULES, "__init__", "__main__"}
+
+
+def test_the_reader_of_names_reads():
+    text = "see `adamlib.floats.FORMATS` in [adamlib/adam.py](x)\nfrom adamlib import a, b as c\n"
+    assert mentioned(text) == {"floats.FORMATS", "a", "b"}
+    assert mentioned("from adamlib.x import (\n    y,\n    z,\n)") == {"x", "x.y", "x.z"}
+
+
+@pytest.mark.parametrize("name", adamlib._MODULES)
+def test_a_module_is_used_after_a_bare_import(name):
+    assert run(f"import adamlib; print(adamlib.{name}.__name__)") == f"adamlib.{name}\n"
 
 
 def test_every_public_name_has_a_docstring():
@@ -56,16 +140,17 @@ def test_every_public_name_has_a_docstring():
         assert getattr(adamlib, name).__doc__ or name == "DIALECTS"
 
 
-def test_all_is_complete_and_sorted_as_ruff_sorts():
-    public = {*adamlib._HOME, *adamlib._MODULES}
-    assert set(adamlib.__all__) == public
-    assert len(set(adamlib.__all__)) == len(adamlib.__all__)
-
-
-@pytest.mark.parametrize("name", adamlib._MODULES)
-def test_modules_work_after_a_bare_import(name):
-    assert run(f"import adamlib; print(adamlib.{name}.__name__)") == f"adamlib.{name}\n"
-    assert find_spec(f"adamlib.{name}") is not None
+def test_a_module_says_which_library_it_lacks():
+    code = """
+        import sys
+        sys.modules["numba"] = None
+        import adamlib
+        try:
+            adamlib.kernels
+        except ModuleNotFoundError as error:
+            print(error)
+    """
+    assert run(code) == "adamlib.kernels needs numba, which is not installed\n"
 
 
 def test_unknown_names_are_an_attribute_error():
