@@ -152,4 +152,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> "list[str]":  # a string: an old Python must get as far as the doctor
-    return sorted([*globals(), *_HOME, *_MODULES])
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

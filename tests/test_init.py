@@ -88,9 +88,12 @@ def words(path: Path) -> str:
 
 
 def found(name: str) -> object:
-    """Follow a dotted name from a bare `import adamlib`, and import what is a module of it."""
-    value: object = adamlib
-    for part in name.split("."):
+    """Follow a dotted name from a bare `import adamlib`, whatever has been imported since."""
+    first, *rest = name.split(".")
+    if first == "__main__":
+        return importlib.import_module("adamlib.__main__")
+    value = getattr(adamlib, first) if first.startswith("__") else adamlib.__getattr__(first)
+    for part in rest:
         if not hasattr(value, part) and inspect.ismodule(value):
             importlib.import_module(f"{value.__name__}.{part}")
         value = getattr(value, part)
