@@ -176,7 +176,8 @@ def convert_state(
     ``optax``    the state of a chain that holds one ``ScaleByAdamState(count, mu, nu)``; given
                  back as ``optax.adam`` has it: put its first entry into the state of your chain
     ``keras``    ``optimizer.variables``, or the same as a list of arrays or as the dict that
-                 ``save_own_variables`` fills; given back for ``load_own_variables``
+                 ``save_own_variables`` fills; given back for ``load_own_variables`` of an optimizer
+                 without a schedule
     ``numpy``    ``dict(m=…, v=…, t=…)``: m and v an array, a list or a dict of arrays, and with
                  AMSGrad ``v_max``, the largest v so far
     ===========  ==========================================================================
