@@ -89,9 +89,9 @@ def test_a_dialect_is_told_from_another_of_its_name():
         ),
         (dict(amsgrad=True), ValueError, "Unknown amsgrad: True (expected one of"),
         (
-            dict(decoupled_weight_decay="befor"),
+            dict(decoupled_weight_decay="sooner"),
             ValueError,
-            "Unknown decoupled_weight_decay: 'befor' (expected one of before, after, None)",
+            "Unknown decoupled_weight_decay: 'sooner' (expected one of before, after, None)",
         ),
         (dict(decay_scale="eta"), ValueError, "Unknown decay_scale: 'eta' (expected one of lr, "),
         (dict(special="plugin"), ValueError, "Unknown special: 'plugin' (expected one of option,"),
