@@ -28,7 +28,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal test-environments test-frameworks test-browser bench clean
+        notebooks notebooks-normal test-environments test-frameworks test-browser test-slow \
+        test-upstream bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +82,12 @@ test-frameworks: $(READY)  ## the dialects beside the real libraries (one more G
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tools/browser.py $(SCREENSHOTS)
+
+test-slow: test-upstream  ## what takes minutes and is run every night
+
+test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
+	@$(PY) -c "import expecttest" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) expecttest
+	@$(PY) tools/upstream.py
 
 bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
 	@failed=0; for script in $(BENCHMARKS); do \
