@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     check_hyperparameters(options["lr"], options["betas"], options["eps"], options["weight_decay"])
     flags = ("decoupled_weight_decay", "amsgrad", "maximize")
     check_options(rule, options["weight_decay"], *(options[flag] for flag in flags))
-    plain = {name: float(options[name]) for name in ("lr", "eps", "weight_decay")}
-    plain |= {"betas": tuple(map(float, options["betas"]))}
+    plain: dict[str, Any] = {"betas": tuple(map(float, options["betas"]))}
+    plain |= {name: float(options[name]) for name in ("lr", "eps", "weight_decay")}
     return options | plain | {flag: bool(options[flag]) for flag in flags}
 
 
@@ -131,9 +130,10 @@ def whole_step(name: str, step: object) -> int:
     """
     with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # not one number
         step = step.item()  # type: ignore[attr-defined]
-    if isinstance(step, Real) and not isinstance(step, bool) and step >= 0 and step % 1 == 0:
-        return int(step)
-    shown = repr(step) if isinstance(step, (Real, str)) else f"a {type(step).__name__}"
+    if isinstance(step, (int, float)) and not isinstance(step, bool):
+        if step >= 0 and step % 1 == 0:
+            return int(step)
+    shown = repr(step) if isinstance(step, (int, float, str)) else f"a {type(step).__name__}"
     raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.util import find_spec
 from shutil import which
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ PARALLEL = 2**15
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 PLAIN = (Tensor, torch.nn.Parameter)
 DEVICES = ("cpu", "cuda", "xpu")
+INPUT = re.compile(r"inputs_(\d+)_")  # how torch names the inputs of a graph
 HALF = (torch.float16, torch.bfloat16)
 
 Program = Callable[..., object]
@@ -171,7 +172,7 @@ def _with_inputs_of(
     names = [node.name for node in graph.graph.nodes if node.op == "placeholder"]
     lengths = {x: i for i, x in enumerate(examples) if isinstance(x, int)}
     order = [
-        int(re.search(r"inputs_(\d+)_", name)[1]) if isinstance(x, Tensor) else lengths[x.node.hint]
+        int(INPUT.findall(name)[0]) if isinstance(x, Tensor) else lengths[x.node.hint]
         for name, x in zip(names, inputs, strict=True)
     ]
     if order == list(range(len(examples))):
@@ -193,11 +194,11 @@ def _to_trace(kind: Kind) -> FunctionType:
 
 
 def _step_one(slot: list[Tensor], rule: Dialect, decay: str, maximize: bool) -> None:
-    *tensors, numbers = slot
+    *tensors, row = slot
     # float16 and bfloat16 are computed in float32 and rounded once, when they are stored
     wide = [t.float() if t.dtype in HALF else t for t in tensors]
     param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq = (*wide, None)[:5]
-    numbers = Numbers(*numbers.unbind())
+    numbers = Numbers(*row.unbind())
     if not decay:
         numbers = numbers._replace(weight_decay=None)
     moments = exp_avg, exp_avg_sq, max_exp_avg_sq
@@ -314,12 +315,15 @@ def prepare(
     numbers: dict[float, Tensor] = {}
     copies, counters, amsgrad = [], [], bool(group["amsgrad"])
     for param, state in zip(params, states, strict=True):
-        identity, grad = id(param), param.grad
+        identity, grad = id(param), cast(Tensor, param.grad)
         if type(param) not in PLAIN or type(grad) not in PLAIN:
             param, grad, state = _local(param, grad, state)
         flat = flats.get(identity)
-        stale = flat is None or flat.step is not state["step"]
-        if stale or flat.key != _key(param, state, amsgrad):
+        if (
+            flat is None
+            or flat.step is not state["step"]
+            or flat.key != _key(param, state, amsgrad)
+        ):
             flat = flats[identity] = _flatten(param, state, amsgrad)
         _, place, length, _, tensors, own, _, counter = flat
         counters.append(counter)
@@ -397,7 +401,7 @@ def run(plan: Plan) -> None:
 
 
 def _local(
-    param: Tensor, grad: Tensor, state: dict[str, Tensor]
+    param: Any, grad: Any, state: dict[str, Any]
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return this process's share of a ``DTensor``, of its gradient and of its state."""
     moments = {name: state[name] for name in MOMENTS if name in state}
@@ -438,14 +442,14 @@ def _flatten(param: Tensor, state: dict[str, Tensor], amsgrad: bool) -> Flat:
             f"(expected fewer than 2**31; or fused=False)"
         )
     place = dtype, device, length >= PARALLEL and device.type == "cpu"
-    order = tuple(sorted(range(len(strides)), key=strides.__getitem__, reverse=True))
+    order: tuple[int, ...] | None = None
     flats = None
     if all(t.is_contiguous() for t in tensors):
-        order, flats = None, [t.view(-1) for t in tensors]
-    elif all(t.permute(order).is_contiguous() for t in tensors):  # Fortran order, channels last, …
-        flats = [t.permute(order).view(-1) for t in tensors]
-    else:
-        order = None
+        flats = [t.view(-1) for t in tensors]
+    else:  # Fortran order, channels last, …
+        turned = tuple(sorted(range(len(strides)), key=strides.__getitem__, reverse=True))
+        if all(t.permute(turned).is_contiguous() for t in tensors):
+            order, flats = turned, [t.permute(turned).view(-1) for t in tensors]
     step = state["step"]
     if step.device.type != "cpu":
         raise TypeError(f"step is on {step.device} (expected the CPU, as this optimizer makes it)")

@@ -87,6 +87,8 @@ class Adam:
     Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 02.
     """
 
+    _options: dict[str, Any] | None
+
     def __init__(
         self,
         params: Params,
@@ -182,7 +184,7 @@ class Adam:
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name in HYPERPARAMETERS:
-            self._options: dict[str, Any] | None = None
+            self._options = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made of the other attributes: a copy would point to other arrays."""
@@ -190,6 +192,7 @@ class Adam:
 
     def _pair(self, grads: Params) -> Iterator[tuple[int, NDArray, NDArray]]:
         """Give (index, parameter, gradient) of every gradient that is not None, checked."""
+        values: list[Any]
         if isinstance(self.params, np.ndarray):
             values = [grads]
         elif isinstance(self.params, dict):
@@ -360,11 +363,12 @@ def _parameter_entries(header: dict[str, Any]) -> set[str]:
 
 def _owners(params: list[NDArray]) -> frozenset[int]:
     """Return the identities of the arrays that own the memory; empty where one is no array."""
-    owners = []
+    owners: list[Any] = []
     for param in params:
-        while isinstance(param, np.ndarray) and not param.flags.owndata:
-            param = param.base
-        owners.append(param)
+        owner: Any = param
+        while isinstance(owner, np.ndarray) and not owner.flags.owndata:
+            owner = owner.base
+        owners.append(owner)
     return frozenset(map(id, owners)) if all(type(o) is np.ndarray for o in owners) else frozenset()
 
 

@@ -274,7 +274,7 @@ class Adam(Optimizer):
         elif not _are_plain(group["lr"], group["betas"], group["eps"], group["weight_decay"]):
             _check_numbers(group, floats_for_betas=True)
         for param in params:
-            if param.grad.is_sparse:
+            if param.grad.is_sparse:  # type: ignore[union-attr]
                 raise RuntimeError(
                     "Adam does not support sparse gradients, please consider SparseAdam instead"
                 )
@@ -375,7 +375,9 @@ def _step_single(param: Tensor, state: dict[str, Tensor], group: dict[str, Any])
     """Update one tensor in place, in the order of ``torch.optim.adam._single_tensor_adam``."""
     beta1, beta2 = _betas(group)
     lr, weight_decay = _scalar(group["lr"]), group["weight_decay"]
-    grad = -param.grad if group["maximize"] else param.grad
+    grad: Any = param.grad
+    if group["maximize"]:
+        grad = -grad
     exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
     max_exp_avg_sq = state["max_exp_avg_sq"] if group["amsgrad"] else exp_avg_sq
     state["step"] += 1
@@ -407,7 +409,7 @@ def _step_foreach(
     """Update tensors of one dtype and device at once, in the order of ``_multi_tensor_adam``."""
     beta1, beta2 = _betas(group)
     lr, weight_decay = group["lr"], group["weight_decay"]
-    grads = [param.grad for param in params]
+    grads: Any = [param.grad for param in params]
     used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
     moments = [[state[name] for state in states] for name in used]
     if params[0].is_complex():
@@ -441,11 +443,12 @@ def _step_dialect(
     param: Tensor, state: dict[str, Tensor], group: dict[str, Any], rule: Dialect
 ) -> None:
     """Update one tensor in place by `adamlib.adam_step`."""
+    grad: Any = param.grad
     used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
     options = ("eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize")
     new_param, new = adam_step(
         param.detach(),
-        param.grad.detach(),
+        grad.detach(),
         AdamState(int(state["step"].item()), *(state[name] for name in used)),
         lr=_scalar(group["lr"]),
         betas=_betas(group),

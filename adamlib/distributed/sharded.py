@@ -6,7 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .jobs import Job
 
@@ -118,7 +118,8 @@ def load_checkpoint(
     reader = dcp.FileSystemReader(path)
     parameters, state = get_state_dict(model, optimizer)
     saved = reader.read_metadata().state_dict_metadata
-    for i, group in enumerate(state["param_groups"]):
+    groups: Any = state["param_groups"]
+    for i, group in enumerate(groups):
         group.pop("dialect", None)  # one that was not saved would be missed
         if f"optimizer.param_groups.{i}.dialect" in saved:
             group["dialect"] = ""  # asks for it
