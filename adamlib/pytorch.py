@@ -382,6 +382,7 @@ def _step_single(param: Tensor, state: dict[str, Tensor], group: dict[str, Any])
     max_exp_avg_sq = state["max_exp_avg_sq"] if group["amsgrad"] else exp_avg_sq
     state["step"] += 1
     step = state["step"].item()
+    bias_correction1, bias_correction2 = 1 - beta1**step, 1 - beta2**step
 
     if weight_decay != 0 and group["decoupled_weight_decay"]:
         param.mul_(1 - lr * weight_decay)
@@ -391,14 +392,13 @@ def _step_single(param: Tensor, state: dict[str, Tensor], group: dict[str, Any])
         parts = (param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq)
         param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq = map(torch.view_as_real, parts)
 
-    # torch rounds a β₁ that is a tensor to the dtype of the parameter, and β₂ not
-    rounded = beta1.to(param) if isinstance(beta1, Tensor) else beta1
-    exp_avg.lerp_(grad, 1 - rounded)
+    if isinstance(beta1, Tensor):
+        beta1 = beta1.to(param)  # torch rounds it here, and neither β₂ nor the corrections
+    # from here on printed in notebook 04
+    exp_avg.lerp_(grad, 1 - beta1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
     if group["amsgrad"]:
         torch.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
-    bias_correction1 = 1 - beta1**step
-    bias_correction2 = 1 - beta2**step
     denom = (max_exp_avg_sq.sqrt() / bias_correction2**0.5).add_(group["eps"])
     param.addcdiv_(exp_avg, denom, value=-(lr / bias_correction1))
 
