@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex, to_rgb
 
+from adamlib.exercises.nb08 import my_regions
 from adamlib.experiments import (
     PRECISION_STEPS,
     REPAIRS,
@@ -229,6 +230,43 @@ def test_the_moments_are_torch_s_to_the_bit(dtype):
         state = optimizer.state[weight]
         np.testing.assert_array_equal(m[t], state["exp_avg"].double())
         np.testing.assert_array_equal(v[t], state["exp_avg_sq"].double())
+
+
+def second_moment(start, grad, steps, beta2=0.999, **choice):
+    """What torch makes of a second moment that starts here, under a constant gradient."""
+    weight = torch.nn.Parameter(torch.zeros_like(start))
+    weight.grad = torch.zeros_like(start)
+    optimizer = torch.optim.Adam([weight], betas=(0.9, beta2), **choice)
+    optimizer.step()
+    v = optimizer.state[weight]["exp_avg_sq"].copy_(start)
+    weight.grad.fill_(grad)
+    for _ in range(steps):
+        optimizer.step()
+    return v
+
+
+@pytest.mark.parametrize("beta2", [0.95, 0.999])
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_foreach_rounds_beta2_to_16_bits_before_it_multiplies_and_single_does_not(name, beta2):
+    every = positive(name)
+    rounded = float(round_to(beta2, name))
+    single, foreach = (second_moment(every, 0, 1, beta2, foreach=f) for f in (False, True))
+    assert torch.equal(single, every * beta2)
+    assert torch.equal(foreach, every * rounded)
+    assert torch.equal(single, foreach) == (name == "bfloat16" and beta2 == 0.999)
+
+
+@pytest.mark.parametrize("foreach, stops, stay", [(False, 0.732421875, 500), (True, 0.75, 512)])
+def test_where_the_second_moment_of_float16_stops_and_sticks(foreach, stops, stay):
+    every = positive("float16")
+    assert second_moment(torch.zeros(1).half(), 1, 4000, foreach=foreach).item() == stops
+    assert (second_moment(every, 0, 1, foreach=foreach) == every).sum() == stay
+
+
+@pytest.mark.parametrize("case, word", my_regions().items())
+def test_the_steps_of_the_first_exercise_come_to_the_words_that_it_accepts(case, word):
+    name, grad, eps = (part.split("=")[-1].strip() for part in case.split(","))
+    assert take_step([float(grad)], [float(eps)], name).item() == word
 
 
 def test_what_the_notebook_says_of_bfloat16():

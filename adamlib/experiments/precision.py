@@ -296,7 +296,8 @@ def moments_in(
 
     Notes
     -----
-    Equal to the state of `torch.optim.Adam` to the bit. Taught in: notebook 08.
+    Equal to the state of ``torch.optim.Adam(foreach=False)`` to the bit; with ``foreach=True``
+    torch rounds β₂ to a 16-bit format before it multiplies. Taught in: notebook 08.
     """
     import torch
 
