@@ -1,5 +1,6 @@
 """Bounds stand once, in pyproject.toml; everything that repeats one is held in step with it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -106,8 +107,12 @@ def test_the_doctor_answers_from_a_wheel_with_nothing_beside_it(tmp_path):
     packages = subprocess.check_output([python, "-c", where], text=True).strip()
     zipfile.ZipFile(wheel).extractall(packages)  # a wheel of Python files only
 
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
     def run(*arguments: str) -> str:
-        process = subprocess.run([python, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        process = subprocess.run(
+            [python, *arguments], cwd=tmp_path, env=alone, capture_output=True, text=True
+        )
         assert process.stderr == ""
         return process.stdout
 
