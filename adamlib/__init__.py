@@ -5,6 +5,9 @@ The public names, in reading order. Everything is loaded on first use, so that
 or sympy; a module that needs one of them raises ModuleNotFoundError where it is missing.
 
 ==========================  ============================================================
+``adamlib.state``           what Adam remembers, and the names that state dicts use
+``adamlib.checks``          every refusal of a bad number, flag, choice or array
+``adamlib.tables``          rows of text, for a terminal and for a notebook
 ``adamlib.floats``          what a dtype can hold: where eps vanishes, where g² underflows
 ``adamlib.moments``         one pure function per moment equation
 ``adamlib.dialects``        what each framework calls Adam, as data
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from . import (
         adam,
         checkpoints,
+        checks,
         compiled,
         conversion,
         dialects,
@@ -49,8 +53,10 @@ if TYPE_CHECKING:
         pytorch,
         settings,
         sliders,
+        state,
+        tables,
     )
-    from .adam import AdamState, adam_step, init_state
+    from .adam import adam_step, init_state
     from .conversion import convert_eps, convert_state
     from .dialects import DIALECTS, Dialect
     from .exercises import check, hint, solution
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from .moments import bias_correction, ema, ema_weights
     from .optimizer import Adam
     from .settings import use_default_settings
+    from .state import AdamState
 
 __version__ = "0.1.0"
 
@@ -67,7 +74,7 @@ _HOME = {
     "ema_weights": "moments",
     "Dialect": "dialects",
     "DIALECTS": "dialects",
-    "AdamState": "adam",
+    "AdamState": "state",
     "init_state": "adam",
     "adam_step": "adam",
     "convert_eps": "conversion",
@@ -81,6 +88,9 @@ _HOME = {
     "use_default_settings": "settings",
 }
 _MODULES = (
+    "state",
+    "checks",
+    "tables",
     "floats",
     "moments",
     "dialects",
@@ -112,6 +122,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "bias_correction",
     "check",
     "checkpoints",
+    "checks",
     "compiled",
     "conversion",
     "convert_eps",
@@ -136,6 +147,8 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "settings",
     "sliders",
     "solution",
+    "state",
+    "tables",
     "use_default_settings",
 ]
 

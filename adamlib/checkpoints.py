@@ -15,20 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .adam import AdamState, check_hyperparameters, check_options
+from .checks import check_hyperparameters, check_options
 from .dialects import find_dialect
+from .state import HYPERPARAMETERS, AdamState, moments_used
 
-HYPERPARAMETERS = (
-    "lr",
-    "betas",
-    "eps",
-    "weight_decay",
-    "decoupled_weight_decay",
-    "amsgrad",
-    "maximize",
-    "dialect",
-)
-MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 CHECKPOINT_FORMAT = "adamlib-checkpoint-1"
 
 
@@ -109,7 +99,7 @@ def _group_options(group: dict[str, Any]) -> dict[str, Any]:
 
 def _parameter_state(i: int, entries: dict[str, Any], param: NDArray, amsgrad: bool) -> AdamState:
     """Check and convert the state of one parameter; shares memory with ``entries``."""
-    needed = ("step", *MOMENTS[: 2 + amsgrad])
+    needed = ("step", *moments_used(amsgrad))
     missing = [key for key in needed if key not in entries]
     if missing:
         raise ValueError(f"state[{i}] has no {missing[0]!r} (expected {', '.join(needed)})")

@@ -21,14 +21,14 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from .adam import Numbers, update
+from .adam import Coefficients, update
 from .dialects import Dialect, find_dialect
+from .state import MOMENTS, moments_used
 
 SLOTS = 8
 """Tensors that a program updates in one call; a call costs as much as some thousand numbers."""
 PARALLEL = 2**15
 """Length from which a tensor is shared among threads, as in torch."""
-MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 PLAIN = (Tensor, torch.nn.Parameter)
 DEVICES = ("cpu", "cuda", "xpu")
 INPUT = re.compile(r"inputs_(\d+)_")  # how torch names the inputs of a graph
@@ -115,7 +115,8 @@ def program(kind: Kind) -> Program:
     -------
     callable
         Takes for each slot the length, then parameter, gradient and moments of that length,
-        one-dimensional and contiguous, then the `Numbers` as a float64 tensor. Updates in place.
+        one-dimensional and contiguous, then the `Coefficients` as a float64 tensor. Updates in
+        place.
 
     Raises
     ------
@@ -198,7 +199,7 @@ def _step_one(slot: list[Tensor], rule: Dialect, decay: str, maximize: bool) -> 
     # float16 and bfloat16 are computed in float32 and rounded once, when they are stored
     wide = [t.float() if t.dtype in HALF else t for t in tensors]
     param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq = (*wide, None)[:5]
-    numbers = Numbers(*row.unbind())
+    numbers = Coefficients(*row.unbind())
     if not decay:
         numbers = numbers._replace(weight_decay=None)
     moments = exp_avg, exp_avg_sq, max_exp_avg_sq
@@ -215,7 +216,7 @@ def _examples(kind: Kind) -> Iterator[Any]:
         yield length
         for _ in range(4 + kind.amsgrad):
             yield torch.full((length,), length / shortest, dtype=kind.dtype, device=kind.device)
-        numbers = Numbers(*(1 / (2 + i) for i in range(len(Numbers._fields))))
+        numbers = Coefficients(*(1 / (2 + i) for i in range(len(Coefficients._fields))))
         yield torch.tensor(numbers, dtype=torch.float64, device=kind.device)
 
 
@@ -421,17 +422,23 @@ def _local(
 
 
 def _numbers(group: dict[str, Any], step: float) -> Tensor:
-    """Return what `Numbers` holds, in its order."""
+    """Return the coefficients of a step as a tensor; without decay that number is not read."""
     beta1, beta2 = map(float, group["betas"])
-    lr, eps, weight_decay = group["lr"], group["eps"], group["weight_decay"]
-    corrections = 1 - beta1**step, 1 - beta2**step
-    numbers = array("d", (lr, beta1, beta2, eps, weight_decay, *corrections))
-    return torch.frombuffer(numbers, dtype=torch.float64)  # faster than torch.tensor
+    numbers = Coefficients(
+        lr=group["lr"],
+        beta1=beta1,
+        beta2=beta2,
+        eps=group["eps"],
+        weight_decay=group["weight_decay"],
+        bias_correction1=1 - beta1**step,
+        bias_correction2=1 - beta2**step,
+    )
+    return torch.frombuffer(array("d", numbers), dtype=torch.float64)  # faster than torch.tensor
 
 
 def _flatten(param: Tensor, state: dict[str, Tensor], amsgrad: bool) -> Flat:
     """Make views that lie flat of a parameter and its moments, after checking them."""
-    tensors = [param, *[state[name] for name in (MOMENTS if amsgrad else MOMENTS[:2])]]
+    tensors = [param, *[state[name] for name in moments_used(amsgrad)]]
     _check_alike(*tensors)
     dtype, device = param.dtype, param.device
     tensors = [torch.view_as_real(t) if dtype.is_complex else t.detach() for t in tensors]

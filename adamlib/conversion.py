@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .adam import AdamState, check_hyperparameters
-from .checkpoints import HYPERPARAMETERS, MOMENTS
-from .dialects import Dialect, find_dialect
+from .checks import check_count, check_hyperparameters
+from .dialects import DIALECTS, Dialect, find_dialect
 from .moments import bias_correction
+from .state import HYPERPARAMETERS, MOMENTS, AdamState, moments_used
 
 UNDER_THE_ROOT = ("inside", "inside-uncorrected")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
@@ -132,8 +132,7 @@ def _corrections(betas: tuple[float, float], step: int | None) -> tuple[float, f
         return 1.0, 1.0
     if not isinstance(step, Integral) or isinstance(step, bool):
         raise TypeError(f"step must be a whole number or None, got {step!r}")
-    if step < 1:
-        raise ValueError(f"Invalid step: {step} (expected 1 or more)")
+    check_count("step", step, 1)
     beta1, beta2 = betas
     return bias_correction(beta1, int(step)), bias_correction(beta2, int(step))
 
@@ -297,7 +296,7 @@ def _read_state_dict(state: Any) -> Memory:
         raise ValueError("state has no parameter groups (expected one or more)")
     states = {}
     for group in state["param_groups"]:
-        keys = MOMENTS[: 2 + bool(group.get("amsgrad"))]
+        keys = moments_used(bool(group.get("amsgrad")))
         for place in group["params"]:
             if entries := state["state"].get(place):
                 if absent := [key for key in ("step", *keys) if key not in entries]:
@@ -474,7 +473,7 @@ def _write_torch(memory: Memory) -> dict[str, Any]:
 
     for group in memory.groups:
         rule = find_dialect(group.get("dialect", "pytorch"))
-        if not rule.is_algorithm_1:
+        if not _steps_as_torch(rule, group):
             raise ValueError(
                 f"dialect {rule.name!r} takes other steps than torch's Adam (expected 'pytorch': "
                 "set it, and the eps that convert_eps gives, before you take the state)"
@@ -489,9 +488,19 @@ def _write_torch(memory: Memory) -> dict[str, Any]:
         step = torch.tensor(float(state.step), dtype=step_dtype, device="cpu")
         if int(step) != state.step:
             raise ValueError(f"step {state.step} is no {step_dtype} (expected a count below 2**24)")
-        moments = zip(MOMENTS, _moments(state), strict=False)
+        moments = zip(MOMENTS, state.moments, strict=False)
         states[place] = {"step": step} | {key: _tensor(moment) for key, moment in moments}
     return {"state": states, "param_groups": groups}
+
+
+def _steps_as_torch(rule: Dialect, group: dict[str, Any]) -> bool:
+    """Whether a dialect with the options of this group takes the steps of torch's Adam."""
+    asked = ["eps_placement", "corrects_exp_avg", "corrects_exp_avg_sq"]
+    asked += ["amsgrad"] if group.get("amsgrad") else []
+    if group.get("weight_decay") and group.get("decoupled_weight_decay"):
+        asked += ["decoupled_weight_decay", "decay_scale"]
+    torch_s = DIALECTS["pytorch"]
+    return all(getattr(rule, name) == getattr(torch_s, name) for name in asked)
 
 
 def _tensor(array: NDArray) -> Any:
@@ -521,7 +530,7 @@ def _write_adamlib(memory: Memory) -> dict[str, Any]:
         if state.exp_avg.dtype.name == "bfloat16":
             raise TypeError(f"parameter {place} has dtype bfloat16 (expected one of NumPy's own)")
         states[place] = {"step": np.array(state.step)}
-        states[place] |= dict(zip(MOMENTS, _moments(state), strict=False))
+        states[place] |= dict(zip(MOMENTS, state.moments, strict=False))
     return {"state": states, "param_groups": [kept]}
 
 
@@ -578,15 +587,10 @@ def _one_count(memory: Memory, what: str) -> tuple[int, list[list[NDArray]]]:
             f"the parameters have taken {steps} steps ({what} counts once for all, expected the "
             "same, and moments of each)"
         )
-    moments = [_moments(memory.states[place]) for place in places]
+    moments = [memory.states[place].moments for place in places]
     if len({len(row) for row in moments}) != 1:
         raise ValueError(f"some parameters have AMSGrad, some not ({what} has it for all or none)")
     return steps[0], moments
-
-
-def _moments(state: AdamState) -> list[NDArray]:
-    moments = (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq)
-    return [moment for moment in moments if moment is not None]
 
 
 READERS: dict[str, Callable[[Any], Memory]] = {

@@ -1,25 +1,63 @@
 """What each framework calls Adam, as data.
 
-A `Dialect` says where a variant departs from Algorithm 1, and prints as a formula. The step that
-it stands for is taken by `adamlib.adam.update`. `table` shows all of them side by side.
+`FORMULAS` has each quotient once, its text beside its code. A `Dialect` says which of them a
+variant takes and where it departs from Algorithm 1; `adamlib.adam.update` reads both. `table`
+shows all dialects side by side.
 """
 
-import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from html import escape
-from typing import Literal, get_args, get_origin
+from typing import Any, NamedTuple
 
-QUOTIENTS = {
-    "outside": "{m} / (√{v} + ε)",
-    "hat": "{m} / ((√v + ε̂)/√(1−β₂ᵗ))",
-    "inside": "{m} / √({v} + ε)",
-    "inside-uncorrected": "{m} / (√(v + ε)/√(1−β₂ᵗ))",
-    "none": "1.27·atan2({m}, √{v})",
+from .checks import check_flag, one_of
+from .tables import Table
+
+
+class Formula(NamedTuple):
+    """What a dialect multiplies by α: as a text, and as code.
+
+    Attributes
+    ----------
+    text : str
+        With ``{m}`` and ``{v}`` for the moments, corrected or not.
+    code : function of (xp, m, v, eps, c2)
+        ``m`` and ``v`` as the dialect corrects them, ``c2`` the 1 − β₂ᵗ that v was divided by.
+    """
+
+    text: str
+    code: Callable[[Any, Any, Any, Any, Any], Any]
+
+
+# fmt: off
+FORMULAS = {
+    "outside": Formula(
+        "{m} / (√{v} + ε)",
+        lambda xp, m, v, eps, c2: m / (xp.sqrt(v) + eps)),
+    "hat": Formula(  # √v + ε̂ = √(1−β₂ᵗ)·(√v̂ + ε̂/√(1−β₂ᵗ))
+        "{m} / ((√v + ε̂)/√(1−β₂ᵗ))",
+        lambda xp, m, v, eps, c2: m / (xp.sqrt(v) + eps / c2**0.5)),
+    "inside": Formula(
+        "{m} / √({v} + ε)",
+        lambda xp, m, v, eps, c2: m / xp.sqrt(v + eps)),
+    "inside-uncorrected": Formula(  # √(v + ε) = √(1−β₂ᵗ)·√(v̂ + ε/(1−β₂ᵗ))
+        "{m} / (√(v + ε)/√(1−β₂ᵗ))",
+        lambda xp, m, v, eps, c2: m / xp.sqrt(v + eps / c2)),
+    "none": Formula(
+        "1.27·atan2({m}, √{v})",
+        lambda xp, m, v, eps, c2: 1.27 * xp.atan2(m, xp.sqrt(v))),
 }
+# fmt: on
 DECAYED = {
     ("before", "lr"): "θ·(1−α·λ) − α·{step}",
     ("before", "nothing"): "θ·(1−λ) − α·{step}",
     ("after", "lr"): "(θ − α·{step})·(1−α·λ)",
+}
+CHOICES = {
+    "eps_placement": tuple(FORMULAS),
+    "amsgrad": ("max of v", "max of v̂", None),
+    "decoupled_weight_decay": ("before", "after", None),
+    "decay_scale": ("lr", "nothing"),
+    "special": ("option", "lesson", "third party", None),
 }
 NOT_RUN = "from source, not run"
 
@@ -75,40 +113,33 @@ class Dialect:
     name: str
     source: str
     eps: float = 1e-8
-    eps_placement: Literal["outside", "hat", "inside", "inside-uncorrected", "none"] = "outside"
+    eps_placement: str = "outside"
     corrects_exp_avg: bool = True
     corrects_exp_avg_sq: bool = True
-    amsgrad: Literal["max of v", "max of v̂", None] = None
-    decoupled_weight_decay: Literal["before", "after", None] = None
-    decay_scale: Literal["lr", "nothing"] = "lr"
+    amsgrad: str | None = None
+    decoupled_weight_decay: str | None = None
+    decay_scale: str = "lr"
     verified: str = NOT_RUN
-    special: Literal["option", "lesson", "third party", None] = None
+    special: str | None = None
 
     def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            one_of(name, getattr(self, name), choices)
         for field in fields(self):
-            value, known = getattr(self, field.name), get_args(field.type)
-            if get_origin(field.type) is Literal:
-                if value not in known:
-                    raise ValueError(
-                        f"Unknown {field.name}: {value!r} "
-                        f"(expected one of {', '.join(map(str, known))})"
-                    )
-            elif not isinstance(value, (float, int) if field.type is float else field.type):
-                raise TypeError(f"{field.name} must be a {field.type.__name__}, got {value!r}")
-
-    @property
-    def is_algorithm_1(self) -> bool:
-        """Whether moments, eps and options all stand where Algorithm 1, or torch, has them."""
-        corrected = self.corrects_exp_avg and self.corrects_exp_avg_sq
-        as_torch = self.amsgrad != "max of v̂" and self.decoupled_weight_decay != "after"
-        return corrected and as_torch and self.eps_placement == "outside"
+            value = getattr(self, field.name)
+            if field.type is bool:
+                check_flag(field.name, value)
+            elif field.name not in CHOICES:
+                kinds = (float, int) if field.type is float else str
+                if not isinstance(value, kinds):
+                    raise TypeError(f"{field.name} must be a {field.type.__name__}, got {value!r}")
 
     @property
     def quotient(self) -> str:
         """The step before it is multiplied by α, as a formula."""
         m = "m̂" if self.corrects_exp_avg else "m"
         v = "v̂" if self.corrects_exp_avg_sq else "v"
-        return QUOTIENTS[self.eps_placement].format(m=m, v=v)
+        return FORMULAS[self.eps_placement].text.format(m=m, v=v)
 
     def __str__(self) -> str:
         decay = (self.decoupled_weight_decay, self.decay_scale)
@@ -120,152 +151,48 @@ class Dialect:
         return f"{self.name}: θ ← {formula}{eps}{amsgrad}"
 
 
-HAT = dict(eps_placement="hat")
-UNCORRECTED = dict(corrects_exp_avg=False, corrects_exp_avg_sq=False)
-BEFORE, AFTER = dict(decoupled_weight_decay="before"), dict(decoupled_weight_decay="after")
-AMSGRAD, AMSGRAD_HAT = dict(amsgrad="max of v"), dict(amsgrad="max of v̂")
-
-DIALECTS: dict[str, Dialect] = {
-    d.name: d
-    for d in (
-        Dialect("paper", "Kingma & Ba 2015, Algorithm 1", verified="autograd 1.9"),
-        Dialect(
-            "paper-reordered", "Kingma & Ba 2015, end of §2", **HAT, verified="scikit-learn 1.9"
-        ),
-        Dialect(
-            "pytorch",
-            "torch/optim/adam.py, _single_tensor_adam",
-            **AMSGRAD,
-            **BEFORE,
-            verified="torch 2.13",
-        ),
-        Dialect(
-            "keras",
-            "keras/src/optimizers/adam.py",
-            1e-7,
-            **HAT,
-            **AMSGRAD,
-            **BEFORE,
-            verified="keras 3.15",
-        ),
-        Dialect("tensorflow1", "tensorflow/core/kernels/training_ops.cc, ApplyAdam", **HAT),
-        Dialect(
-            "optax",
-            "optax/_src/transform.py, scale_by_adam",
-            **AMSGRAD_HAT,
-            **BEFORE,
-            verified="optax 0.2",
-        ),
-        Dialect("jax", "jax/example_libraries/optimizers.py, adam", verified="jax 0.10"),
-        Dialect("bert", "google-research/bert, optimization.py", 1e-6, **UNCORRECTED, **BEFORE),
-        Dialect(
-            "transformers-adamw",
-            "transformers 4, optimization.py, AdamW (since removed)",
-            1e-6,
-            **HAT,
-            **AFTER,
-            verified="transformers 4.49",
-        ),
-        Dialect(
-            "mlx",
-            "mlx/optimizers, AdamW, bias_correction=False",
-            **UNCORRECTED,
-            **BEFORE,
-            verified="mlx 0.32",
-        ),
-        Dialect(
-            "tinygrad",
-            "tinygrad/nn/optim.py, LAMB with adam=True",
-            **BEFORE,
-            verified="tinygrad 0.14",
-        ),
-        Dialect(
-            "scikit-learn",
-            "sklearn/neural_network/_stochastic_optimizers.py",
-            **HAT,
-            verified="scikit-learn 1.9",
-        ),
-        Dialect(
-            "chainer",
-            "chainer/optimizers/adam.py",
-            **HAT,
-            **AMSGRAD,
-            **BEFORE,
-            decay_scale="nothing",
-        ),
-        Dialect("deepspeed", "deepspeed, csrc/adam/cpu_adam_impl.cpp", **BEFORE),
-        Dialect("apex", "apex, csrc/multi_tensor_adam.cu", **BEFORE),
-        Dialect("apex-contrib", "apex/contrib/optimizers/fused_adam.py", **HAT),
-        Dialect(
-            "apex-contrib-inside",
-            "apex/contrib/optimizers/fused_adam.py, eps_inside_sqrt=True",
-            eps_placement="inside-uncorrected",
-            special="option",
-        ),
-        Dialect("fastai", "fastai/optimizer.py, adam_step", 1e-5, **BEFORE),
-        Dialect(
-            "fastai-lesson",
-            "fastai/course22p2, nbs/12_accel_sgd.ipynb",
-            1e-5,
-            "inside",
-            **BEFORE,
-            special="lesson",
-        ),
-        Dialect(
-            "atan2",
-            "lucidrains/adam-atan2-pytorch",
-            0.0,
-            "none",
-            **BEFORE,
-            verified="adam-atan2-pytorch 0.4",
-            special="third party",
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, repr=False)
-class Table:
-    """Rows of text that show as HTML in a notebook and as columns elsewhere.
-
-    Attributes
-    ----------
-    columns : tuple of str
-    rows : tuple of tuples of str
-        The first entry of a row is its heading.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def __str__(self) -> str:
-        lines = [self.columns, *self.rows]
-        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, tuple("─" * width for width in widths))
-        return "\n".join(
-            "  ".join(
-                cell + " " * (width - _width(cell))
-                for cell, width in zip(line, widths, strict=True)
-            ).rstrip()
-            for line in lines
-        )
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
-        body = "".join(
-            f'<tr><th scope="row">{escape(first)}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
-            + "</tr>"
-            for first, *rest in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _width(text: str) -> int:
-    """Columns that a text takes: the hat of m̂ is a character of its own, on the m."""
-    return sum(not unicodedata.combining(character) for character in text)
+# fmt: off
+_ENTRIES = (
+    Dialect("paper", "Kingma & Ba 2015, Algorithm 1", verified="autograd 1.9"),
+    Dialect("paper-reordered", "Kingma & Ba 2015, end of §2",
+            eps_placement="hat", verified="scikit-learn 1.9"),
+    Dialect("pytorch", "torch/optim/adam.py, _single_tensor_adam",
+            amsgrad="max of v", decoupled_weight_decay="before", verified="torch 2.13"),
+    Dialect("keras", "keras/src/optimizers/adam.py", 1e-7, "hat",
+            amsgrad="max of v", decoupled_weight_decay="before", verified="keras 3.15"),
+    Dialect("tensorflow1", "tensorflow/core/kernels/training_ops.cc, ApplyAdam",
+            eps_placement="hat"),
+    Dialect("optax", "optax/_src/transform.py, scale_by_adam",
+            amsgrad="max of v̂", decoupled_weight_decay="before", verified="optax 0.2"),
+    Dialect("jax", "jax/example_libraries/optimizers.py, adam", verified="jax 0.10"),
+    Dialect("bert", "google-research/bert, optimization.py", 1e-6,
+            corrects_exp_avg=False, corrects_exp_avg_sq=False, decoupled_weight_decay="before"),
+    Dialect("transformers-adamw", "transformers 4, optimization.py, AdamW (since removed)",
+            1e-6, "hat", decoupled_weight_decay="after", verified="transformers 4.49"),
+    Dialect("mlx", "mlx/optimizers, AdamW, bias_correction=False",
+            corrects_exp_avg=False, corrects_exp_avg_sq=False, decoupled_weight_decay="before",
+            verified="mlx 0.32"),
+    Dialect("tinygrad", "tinygrad/nn/optim.py, LAMB with adam=True",
+            decoupled_weight_decay="before", verified="tinygrad 0.14"),
+    Dialect("scikit-learn", "sklearn/neural_network/_stochastic_optimizers.py",
+            eps_placement="hat", verified="scikit-learn 1.9"),
+    Dialect("chainer", "chainer/optimizers/adam.py", eps_placement="hat",
+            amsgrad="max of v", decoupled_weight_decay="before", decay_scale="nothing"),
+    Dialect("deepspeed", "deepspeed, csrc/adam/cpu_adam_impl.cpp",
+            decoupled_weight_decay="before"),
+    Dialect("apex", "apex, csrc/multi_tensor_adam.cu", decoupled_weight_decay="before"),
+    Dialect("apex-contrib", "apex/contrib/optimizers/fused_adam.py", eps_placement="hat"),
+    Dialect("apex-contrib-inside", "apex/contrib/optimizers/fused_adam.py, eps_inside_sqrt=True",
+            eps_placement="inside-uncorrected", special="option"),
+    Dialect("fastai", "fastai/optimizer.py, adam_step", 1e-5, decoupled_weight_decay="before"),
+    Dialect("fastai-lesson", "fastai/course22p2, nbs/12_accel_sgd.ipynb", 1e-5, "inside",
+            decoupled_weight_decay="before", special="lesson"),
+    Dialect("atan2", "lucidrains/adam-atan2-pytorch", 0.0, "none",
+            decoupled_weight_decay="before", verified="adam-atan2-pytorch 0.4",
+            special="third party"),
+)
+# fmt: on
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ENTRIES}
 
 
 def table() -> Table:
@@ -360,6 +287,5 @@ def find_dialect(dialect: str | Dialect) -> Dialect:
         return dialect
     if not isinstance(dialect, str):
         raise TypeError(f"dialect must be a name or a Dialect, got {dialect!r}")
-    if dialect not in DIALECTS:
-        raise ValueError(f"Unknown dialect: {dialect!r} (expected one of {', '.join(DIALECTS)})")
+    one_of("dialect", dialect, DIALECTS)
     return DIALECTS[dialect]

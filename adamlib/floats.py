@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .checks import check_beta_at, one_of
+
 
 @dataclass(frozen=True)
 class FloatFormat:
@@ -126,10 +128,7 @@ def float_format(dtype: object) -> FloatFormat:
     """
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     name = name.removeprefix("torch.")
-    if name not in FORMATS:
-        raise ValueError(
-            f"Unknown floating-point format: {name!r} (expected one of {', '.join(FORMATS)})"
-        )
+    one_of("floating-point format", name, FORMATS)
     return FORMATS[name]
 
 
@@ -253,8 +252,7 @@ def underflow_gradient(dtype: object, beta2: float, flush_subnormals: bool = Fal
     -----
     Source: Kingma & Ba 2015, Algorithm 1 (second moment at t = 1). Taught in: notebook 03.
     """
-    if not 0.0 <= beta2 < 1.0:
-        raise ValueError(f"Invalid beta parameter at index 1: {beta2}")
+    check_beta_at(1, beta2)
     form = float_format(dtype)
     smallest = form.smallest_normal if flush_subnormals else form.smallest_subnormal / 2
     # For float64 half the smallest subnormal is itself not a float: take roots first.
@@ -301,8 +299,7 @@ def overflow_gradient(dtype: object, beta2: float = 0.0) -> float:
     Rounding gives infinity from max + ulp(max)/2 on. Source: IEEE 754-2019, §4.3.1 and §7.4.
     Taught in: notebook 08.
     """
-    if not 0.0 <= beta2 < 1.0:
-        raise ValueError(f"Invalid beta parameter at index 1: {beta2}")
+    check_beta_at(1, beta2)
     form = float_format(dtype)
     # (2 − 2⁻ᵖ)·2ᴱ is infinite already: in float64 it cannot be written, its root can.
     root = math.sqrt((2.0 - math.ldexp(1.0, -form.precision)) * 2.0)

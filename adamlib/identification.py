@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .adam import adam_step, check_hyperparameters, init_state
+from .adam import adam_step, init_state
+from .checks import check_hyperparameters
 from .dialects import DIALECTS
 
 MISTAKES = {

@@ -35,20 +35,23 @@ _one_at_a_time = threading.Lock()  # not every thread pool of numba bears two ca
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _update(
     param, grad, exp_avg, exp_avg_sq, largest, shrink, weight_decay, sign,
-    beta1, beta2, step_size, bias_correction2, eps,
+    beta1, beta2, lr, correct1, correct2, eps,
 ):  # fmt: skip
-    """One step for each element. What is None is left out when this is compiled."""
+    """One step for each element. What is None is left out when this is compiled.
+
+    The numbers come one by one: numba takes a tuple apart in more time than a small step takes.
+    """
     number = param.dtype.type  # numbers enter in the dtype of the arrays, as in NumPy
     beta1, rest1 = number(beta1), number(1 - beta1)
     beta2, rest2 = number(beta2), number(1 - beta2)
-    step_size, bias_correction2 = number(step_size), number(bias_correction2)
-    eps, sign = number(eps), number(sign)
+    correct1, correct2 = number(correct1), number(correct2)
+    lr, eps, sign = number(lr), number(eps), number(sign)
     for i in range(param.size):
         p, g = param[i], sign * grad[i]
-        if shrink is not None:
-            p = p * number(shrink)
         if weight_decay is not None:
             g = g + number(weight_decay) * p
+        if shrink is not None:
+            p = p * number(shrink)
         m = beta1 * exp_avg[i] + rest1 * g
         v = beta2 * exp_avg_sq[i] + rest2 * (g * g)
         exp_avg[i], exp_avg_sq[i] = m, v
@@ -56,22 +59,22 @@ def _update(
             if not (largest[i] >= v or largest[i] != largest[i]):  # NaN stays, as in np.maximum
                 largest[i] = v
             v = largest[i]
-        param[i] = p - step_size * m / (np.sqrt(v / bias_correction2) + eps)
+        param[i] = p - lr * (correct1 * m / (np.sqrt(correct2 * v) + eps))
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 def _update_in_parts(
     parts, param, grad, exp_avg, exp_avg_sq, largest, shrink, weight_decay, sign,
-    beta1, beta2, step_size, bias_correction2, eps,
+    beta1, beta2, lr, correct1, correct2, eps,
 ):  # fmt: skip
-    """`_update` of so many parts of the arrays, side by side."""
+    """`_update` of the arrays cut into so many parts, side by side."""
     n = param.size
     for part in numba.prange(parts):
         a, b = part * n // parts, (part + 1) * n // parts
         highest = None if largest is None else largest[a:b]
         _update(
             param[a:b], grad[a:b], exp_avg[a:b], exp_avg_sq[a:b], highest, shrink, weight_decay,
-            sign, beta1, beta2, step_size, bias_correction2, eps,
+            sign, beta1, beta2, lr, correct1, correct2, eps,
         )  # fmt: skip
 
 
@@ -211,7 +214,8 @@ def numbers(step: int, options: dict[str, Any]) -> tuple[float | None, ...]:
         -1.0 if options["maximize"] else 1.0,
         beta1,
         beta2,
-        lr / bias_correction(beta1, step),
-        bias_correction(beta2, step),
+        lr,
+        1 / bias_correction(beta1, step),
+        1 / bias_correction(beta2, step),
         options["eps"],
     )

@@ -11,27 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import check_beta, check_pair, check_steps
+
 Array = TypeVar("Array")
-
-
-def _check_beta(beta: float) -> None:
-    if type(beta) is float and 0.0 <= beta < 1.0:
-        return
-    if isinstance(beta, bool) or not isinstance(beta, (int, float, np.floating)):
-        raise TypeError(f"beta must be a real number, got {beta!r}")
-    if not 0.0 <= beta < 1.0:
-        raise ValueError(f"Invalid beta parameter: {beta} (expected 0 <= beta < 1)")
-
-
-def _check_steps(step: int | NDArray, lowest: int) -> None:
-    steps = np.asarray(step)
-    whole = steps.dtype.kind in "iu" or (
-        steps.dtype.kind == "f" and bool(np.all(steps == np.floor(steps)))
-    )
-    if not whole:
-        raise TypeError(f"step must be a whole number, got {step!r}")
-    if np.any(steps < lowest):
-        raise ValueError(f"Invalid step: {step} (expected {lowest} or more)")
 
 
 def ema(average: Array, value: Array, beta: float) -> Array:
@@ -66,7 +48,7 @@ def ema(average: Array, value: Array, beta: float) -> Array:
     -----
     Source: Kingma & Ba 2015, Algorithm 1 (the lines for mₜ and vₜ). Taught in: notebook 01.
     """
-    _check_beta(beta)
+    check_beta(beta)
     beta = float(beta)  # a float64 of NumPy's would widen a float32 array, a float does not
     return beta * average + (1 - beta) * value  # type: ignore[operator]
 
@@ -103,9 +85,8 @@ def bias_correction(beta: float, step: int | NDArray) -> float | NDArray:
     -----
     Source: Kingma & Ba 2015, §3. Taught in: notebook 01.
     """
-    _check_beta(beta)
-    if type(step) is not int or step < 0:
-        _check_steps(step, 0)
+    check_beta(beta)
+    check_steps(step, 0)
     return 1 - float(beta) ** step
 
 
@@ -141,8 +122,8 @@ def ema_weights(beta: float, step: int) -> NDArray[np.float64]:
     -----
     Source: Kingma & Ba 2015, equation (1). Taught in: notebook 01.
     """
-    _check_beta(beta)
-    _check_steps(step, 1)
+    check_beta(beta)
+    check_steps(step, 1)
     return (1 - float(beta)) * float(beta) ** np.arange(int(step) - 1, -1, -1)
 
 
@@ -178,7 +159,7 @@ def memory(beta: float) -> float:
     -----
     Source: the geometric series of Kingma & Ba 2015, equation (1). Taught in: notebook 01.
     """
-    _check_beta(beta)
+    check_beta(beta)
     return 1 / (1 - float(beta))
 
 
@@ -212,7 +193,7 @@ def half_life(beta: float) -> float:
     -----
     Source: Kingma & Ba 2015, equation (1). Taught in: notebook 01.
     """
-    _check_beta(beta)
+    check_beta(beta)
     return math.log(2) / -math.log(beta) if beta > 0 else 0.0
 
 
@@ -255,9 +236,8 @@ def uncorrected_step(betas: tuple[float, float], step: int | NDArray) -> float |
     -----
     Source: Kingma & Ba 2015, Algorithm 1 and §3. Taught in: notebook 01.
     """
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}")
-    _check_steps(step, 1)
+    check_pair(betas)
+    check_steps(step, 1)
     beta1, beta2 = betas
     ratio = bias_correction(beta1, step) / np.sqrt(bias_correction(beta2, step))
     return ratio if isinstance(step, np.ndarray) else float(ratio)
@@ -302,10 +282,9 @@ def largest_step(betas: tuple[float, float]) -> float:
     For ε = 0; a larger ε only shortens the step. Source: Ma & Yarats 2019, appendix F, which
     corrects the bound in Kingma & Ba 2015, §2.1. Taught in: notebook 02.
     """
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}")
+    check_pair(betas)
     for beta in betas:
-        _check_beta(beta)
+        check_beta(beta)
     beta1, beta2 = (float(beta) for beta in betas)
     if beta1 == beta2:  # the limit of the formula, and free of its rounding
         return 1.0

@@ -6,7 +6,7 @@ crossed once. Where numba is installed, `adamlib.kernels` does the same to the b
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,11 +16,9 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from .adam import AdamState, adam_step, step_numbers, update
+from .adam import adam_step, coefficients, update
 from .checkpoints import (
     CHECKPOINT_FORMAT,
-    HYPERPARAMETERS,
-    MOMENTS,
     as_path,
     check_like,
     checked_options,
@@ -28,7 +26,9 @@ from .checkpoints import (
     read_whole,
     write_whole,
 )
+from .checks import one_of
 from .dialects import Dialect, dialect_name, find_dialect
+from .state import HYPERPARAMETERS, MOMENTS, AdamState, moments_used
 
 Params = NDArray | list[NDArray] | dict[str, NDArray]
 
@@ -38,7 +38,6 @@ BLOCK_BYTES = 128 * 1024
 FREED_ONCE = 4 * 1024**2
 """Bytes of an array that is freed before the first block; see `_let_malloc_keep_memory`."""
 
-NUMBERS = ("lr", "betas", "eps", "weight_decay")
 BACKENDS = ("auto", "numpy", "numba")
 
 
@@ -103,10 +102,7 @@ class Adam:
         dialect: str | Dialect = "pytorch",
         backend: str = "auto",
     ) -> None:
-        if backend not in BACKENDS:
-            raise ValueError(
-                f"Unknown backend: {backend!r} (expected one of {', '.join(BACKENDS)})"
-            )
+        one_of("backend", backend, BACKENDS)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.decoupled_weight_decay, self.amsgrad = decoupled_weight_decay, amsgrad
         self.maximize, self.backend = maximize, backend
@@ -160,13 +156,13 @@ class Adam:
                     self._prepared[i] = kernels.Prepared(param, moments)
                 self._prepared[i].step(grad, amsgrad, numbers[step])
             else:
-                _step_in_blocks(param, grad, AdamState(step - 1, *moments), options)
+                _step_in_blocks(param, grad, moments, step, options)
             self._steps[i], self._moments[i] = step, moments
 
     def _moments_of(self, i: int, param: NDArray, amsgrad: bool) -> list[NDArray]:
         moments = self._moments.get(i)
         if moments is None:
-            return [np.zeros_like(param, subok=False) for _ in range(2 + bool(amsgrad))]
+            return [np.zeros_like(param, subok=False) for _ in moments_used(amsgrad)]
         if amsgrad and len(moments) == 2:
             raise ValueError(
                 "amsgrad was switched on after the first step (expected it when the "
@@ -273,7 +269,7 @@ class Adam:
         """
         options, saved = parse_state_dict(state_dict, self._params, self._names_of_dict())
         self._steps = {i: state.step for i, state in saved.items()}
-        self._moments = {i: [m.copy() for m in _moments(state)] for i, state in saved.items()}
+        self._moments = {i: [m.copy() for m in state.moments] for i, state in saved.items()}
         self._prepared = {}
         for name, value in options.items():
             setattr(self, name, value)
@@ -383,12 +379,12 @@ def _kernels(backend: str) -> Any:
 
 
 def _step_in_blocks(
-    param: NDArray, grad: NDArray, state: AdamState, options: dict[str, Any]
+    param: NDArray, grad: NDArray, moments: list[NDArray], step: int, options: dict[str, Any]
 ) -> None:
-    """Apply the rule block by block, writing parameter and moments in place."""
+    """Take the step t = ``step`` block by block, writing parameter and moments in place."""
     _let_malloc_keep_memory()
-    written = [param, *_moments(state)[: 2 + bool(options["amsgrad"])]]
-    rule = _step_of_complex if param.dtype.kind == "c" else _step_of_real
+    written = [param, *moments[: len(moments_used(options["amsgrad"]))]]
+    take = (_complex_step if param.dtype.kind == "c" else _real_step)(step, options)
     with np.nditer(
         [grad, *written],
         flags=["external_loop", "buffered", "zerosize_ok"],
@@ -396,8 +392,7 @@ def _step_in_blocks(
         buffersize=BLOCK_BYTES // param.itemsize,
     ) as blocks:
         for block_grad, *block in blocks:
-            new = rule(block_grad, block, state.step, options)
-            for old, value in zip(block, new, strict=False):
+            for old, value in zip(block, take(block_grad, *block), strict=False):
                 old[...] = value
 
 
@@ -411,29 +406,34 @@ def _let_malloc_keep_memory() -> None:
     np.empty(FREED_ONCE, np.uint8)
 
 
-@np.errstate(all="ignore")  # as `adam_step`
-def _step_of_real(
-    grad: NDArray, block: list[NDArray], step: int, options: dict[str, Any]
-) -> tuple[NDArray | None, ...]:
-    """Return what `adam_step` returns of arrays that need no check: its rule alone."""
-    numbers = step_numbers(step + 1, *(options[name] for name in NUMBERS))
-    param, exp_avg, exp_avg_sq, largest = (*block, None)[:4]
-    flags = options["decoupled_weight_decay"], options["maximize"]
+def _real_step(step: int, options: dict[str, Any]) -> Callable[..., tuple[NDArray | None, ...]]:
+    """Return the rule for blocks that need no check: all that they share is made once."""
     rule = find_dialect(options["dialect"])
-    return update(np, rule, param, grad, exp_avg, exp_avg_sq, largest, numbers, *flags)
+    lr, betas, eps = options["lr"], options["betas"], options["eps"]
+    numbers = coefficients(step, lr, betas, eps, options["weight_decay"])
+    flags = options["decoupled_weight_decay"], options["maximize"]
+
+    @np.errstate(all="ignore")  # as `adam_step`
+    def take(
+        grad: NDArray,
+        param: NDArray,
+        exp_avg: NDArray,
+        exp_avg_sq: NDArray,
+        largest: NDArray | None = None,
+    ) -> tuple[NDArray | None, ...]:
+        return update(np, rule, param, grad, exp_avg, exp_avg_sq, largest, numbers, *flags)
+
+    return take
 
 
-def _step_of_complex(
-    grad: NDArray, block: list[NDArray], step: int, options: dict[str, Any]
-) -> tuple[NDArray, ...]:
-    param, *moments = block
-    param, new = adam_step(param, grad, AdamState(step, *moments), **options)
-    return (param, *_moments(new))
+def _complex_step(step: int, options: dict[str, Any]) -> Callable[..., tuple[NDArray, ...]]:
+    """Return `adam_step` for blocks of complex numbers."""
 
+    def take(grad: NDArray, param: NDArray, *moments: NDArray) -> tuple[NDArray, ...]:
+        param, new = adam_step(param, grad, AdamState(step - 1, *moments), **options)
+        return (param, *new.moments)
 
-def _moments(state: AdamState) -> list[NDArray]:
-    moments = (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq)
-    return [moment for moment in moments if moment is not None]
+    return take
 
 
 def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:

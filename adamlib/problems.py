@@ -13,6 +13,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import DTypeLike, NDArray
 
+from .checks import check_count
+
 Array = Any  # a NumPy array or a torch tensor
 Params = NDArray | dict[str, NDArray]
 ROUNDING, TURNS = 1e-13, 1000  # of a sum over a few dozen numbers; some thirty are enough
@@ -255,8 +257,7 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
     -----
     Taught in: notebook 05.
     """
-    if words < 2:
-        raise ValueError(f"Invalid number of words: {words} (expected 2 or more)")
+    check_count("number of words", words, 2)
     power = float(power)
     if not 0.0 <= power < np.inf:
         raise ValueError(f"Invalid power: {power} (expected 0 or more)")

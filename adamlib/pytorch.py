@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from . import compiled
-from .adam import AdamState, adam_step, check_hyperparameters, check_options
+from .adam import adam_step
 from .checkpoints import whole_step
-from .compiled import MOMENTS
+from .checks import check_hyperparameters, check_options
 from .dialects import DIALECTS, Dialect, dialect_name, find_dialect
+from .state import MOMENTS, AdamState, moments_used
 
 PYTORCH = DIALECTS["pytorch"]
 NUMBERS = ("lr", "betas", "eps", "weight_decay")
@@ -410,7 +411,7 @@ def _step_foreach(
     beta1, beta2 = _betas(group)
     lr, weight_decay = group["lr"], group["weight_decay"]
     grads: Any = [param.grad for param in params]
-    used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
+    used = moments_used(group["amsgrad"])
     moments = [[state[name] for state in states] for name in used]
     if params[0].is_complex():
         params, grads, *moments = (
@@ -444,7 +445,7 @@ def _step_dialect(
 ) -> None:
     """Update one tensor in place by `adamlib.adam_step`."""
     grad: Any = param.grad
-    used = MOMENTS if group["amsgrad"] else MOMENTS[:2]
+    used = moments_used(group["amsgrad"])
     options = ("eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize")
     new_param, new = adam_step(
         param.detach(),
@@ -462,7 +463,7 @@ def _step_dialect(
 
 
 def _zero_state(param: Tensor, amsgrad: bool) -> dict[str, Tensor]:
-    used = MOMENTS if amsgrad else MOMENTS[:2]
+    used = moments_used(amsgrad)
     zeros = {n: torch.zeros_like(param, memory_format=torch.preserve_format) for n in used}
     # on the CPU as in torch, whatever the default device: a step reads it as a Python number
     return {"step": torch.tensor(0.0, dtype=_step_dtype(), device="cpu"), **zeros}
@@ -635,7 +636,7 @@ def _checked_state(state: object, param: Tensor, amsgrad: bool) -> dict[str, Any
     if not isinstance(state, Mapping):
         raise TypeError("state_dict must hold one dict a group and one a parameter")
     state = dict(state)
-    for name in ("step", *(MOMENTS if amsgrad else MOMENTS[:2])) if state else ():
+    for name in ("step", *moments_used(amsgrad)) if state else ():
         if name not in state:
             raise ValueError(f"loaded state of a parameter has no {name!r}")
         value = state[name]

@@ -1,12 +1,15 @@
 """The table of dialects: complete, consistent and read by name."""
 
 import dataclasses
+import math
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from adamlib import DIALECTS, Dialect
-from adamlib.dialects import NOT_RUN, QUOTIENTS, Table, dialect_name, find_dialect, table
+from adamlib.dialects import FORMULAS, NOT_RUN, dialect_name, find_dialect, table
+from adamlib.tables import Table
 from libraries import RUNS, short
 from test_packaging import pins
 
@@ -26,7 +29,7 @@ def test_every_dialect_is_complete(name):
     assert dialect.name == name and name == name.lower() and " " not in name
     assert dialect.source
     assert 0 < dialect.eps < 1 or dialect.eps_placement == "none"
-    assert dialect.eps_placement in QUOTIENTS
+    assert dialect.eps_placement in FORMULAS
     assert str(dialect).startswith(f"{name}: θ ← ")
 
 
@@ -145,18 +148,24 @@ def test_a_dialect_of_ones_own_has_no_name_to_store():
         dialect_name(own)
 
 
-def test_algorithm_1_is_what_differs_from_it_in_nothing():
-    own = dataclasses.replace(DIALECTS["paper"], name="own")
-    assert own.is_algorithm_1 and DIALECTS["pytorch"].is_algorithm_1
-    for change in (
-        dict(eps_placement="hat"),
-        dict(eps_placement="inside"),
-        dict(corrects_exp_avg=False),
-        dict(corrects_exp_avg_sq=False),
-        dict(amsgrad="max of v̂"),
-        dict(decoupled_weight_decay="after"),
+@pytest.mark.parametrize("placement", FORMULAS)
+def test_a_formula_prints_what_it_computes(placement):
+    """The text of each row, read as Python, gives the numbers of the code beside it."""
+    m, v, eps, c2 = 0.3, 0.7, 0.01, 0.2
+    plain = {"{m}": "m", "{v}": "v", "√v ": "(c2 * v)**0.5 ", "√(v + ε)/": "(c2 * v + ε)**0.5/"}
+    text = FORMULAS[placement].text
+    for old, new in (
+        *(plain.items() if placement in ("hat", "inside-uncorrected") else [*plain.items()][:2]),
+        ("√(1−β₂ᵗ)", "c2**0.5"),
+        ("√(v + ε)", "(v + ε)**0.5"),
+        ("√v", "v**0.5"),
+        ("ε̂", "ε"),
+        ("1.27·atan2", "1.27 * atan2"),
     ):
-        assert not dataclasses.replace(own, **change).is_algorithm_1
+        text = text.replace(old, new)
+    read = eval(text, {"m": m, "v": v, "ε": eps, "c2": c2, "atan2": math.atan2})
+    code = FORMULAS[placement].code(np, m, v, eps, c2)
+    assert code == pytest.approx(read, rel=1e-14)
 
 
 # Verified: what tests/frameworks runs (`make test-frameworks`), at the pinned version.

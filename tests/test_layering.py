@@ -11,6 +11,9 @@ import adamlib
 FOLDER = Path(adamlib.__file__).parent
 # Each module imports only from those before it.
 ORDER = (
+    "state",
+    "checks",
+    "tables",
     "floats",
     "moments",
     "dialects",

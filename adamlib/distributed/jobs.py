@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_count, one_of
+
 CHOICES = {
     "wrapper": ("ddp", "fsdp2"),
     "optimizer": ("adamlib", "torch", "sgd"),
@@ -89,16 +91,11 @@ class Job:
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(
-                    f"Unknown {name}: {value!r} (expected one of {', '.join(choices)})"
-                )
+            one_of(name, getattr(self, name), choices)
         for name in ("steps", "every", "die_at"):
-            if (value := getattr(self, name)) < 0:
-                raise ValueError(f"Invalid {name}: {value} (expected 0 or more)")
+            check_count(name, getattr(self, name), 0)
         for name in ("n", "d_in", "h", "d_out"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"Invalid {name}: {value} (expected 1 or more)")
+            check_count(name, getattr(self, name), 1)
         if self.every and not self.checkpoints:
             raise ValueError(f"every is {self.every} and checkpoints is '' (expected a folder)")
 

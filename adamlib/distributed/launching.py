@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from ..checks import check_count
 from .jobs import Job, Result, read
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -74,8 +75,7 @@ def launch(
     Each process computes with one thread, so that the bits do not depend on the number of cores.
     Taught in: notebook 10.
     """
-    if processes < 1:
-        raise ValueError(f"Invalid processes: {processes} (expected 1 or more)")
+    check_count("processes", processes, 1)
     if not jobs:
         raise ValueError("no jobs (expected one or more)")
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..adam import check_hyperparameters
+from ..checks import check_hyperparameters
 from ..moments import ema
 from ..problems import Params
 from .traces import Stepper

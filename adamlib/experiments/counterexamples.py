@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..adam import adam_step, init_state
+from ..checks import check_count
 from ..dialects import Dialect, find_dialect
 from ..moments import bias_correction, ema
 
@@ -49,8 +50,7 @@ def rare_gradient(large: float, small: float, period: int, at: int = 1) -> NDArr
     Source: Reddi et al. 2018, §3 (4, −1, 3; they write C for the 4) and §5 (1010, −10, 101).
     Taught in: notebook 06.
     """
-    if type(period) is not int or period < 2:
-        raise ValueError(f"Invalid period: {period} (expected 2 or more)")
+    check_count("period", period, 2)
     if type(at) is not int or not 1 <= at <= period:
         raise ValueError(f"Invalid at: {at} (expected 1 to {period})")
     gradients = np.full(period, float(small))
@@ -289,8 +289,7 @@ def walk(
     in: notebook 06.
     """
     gradients = _one_period("gradients", gradients)
-    if type(periods) is not int or periods < 1:
-        raise ValueError(f"Invalid number of periods: {periods} (expected 1 or more)")
+    check_count("number of periods", periods, 1)
     if not LOW <= start <= HIGH:
         raise ValueError(f"Invalid start: {start} (expected -1 to 1)")
     options = dict(betas=betas, eps=eps, amsgrad=amsgrad, dialect=dialect)

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..adam import adam_step, check_hyperparameters, init_state
+from ..adam import adam_step, init_state
+from ..checks import check_count, check_hyperparameters
 from ..moments import bias_correction, ema
 from ..problems import Params, Problem
-from .traces import Trace, check_steps
+from .traces import Trace
 
 APART = 1e-6  # how far the gradients of a difference are apart
 
@@ -115,7 +116,7 @@ def momentum_sweep(
     -----
     Corrected for the start at zero, as Adam's m is. Taught in: notebook 05.
     """
-    check_steps(steps)
+    check_count("number of steps", steps, 0)
     rates = np.asarray(lr, dtype=np.float64)
     if rates.ndim > 1:
         raise ValueError(f"lr has shape {rates.shape} (expected a number or one axis)")
@@ -230,8 +231,7 @@ def parameter_rates(
     -----
     Taught in: notebook 05.
     """
-    if type(steps) is not int or steps < 1:
-        raise ValueError(f"Invalid number of steps: {steps} (expected 1 or more)")
+    check_count("number of steps", steps, 1)
     eps = np.asarray(eps, dtype=np.float64)
     if eps.ndim != 1:
         raise ValueError(f"eps has shape {eps.shape} (expected one axis)")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..adam import adam_step, init_state
+from ..checks import check_count
 from ..floats import float_format, underflow_gradient
 from ..moments import ema
 from ..problems import Params, Problem
@@ -288,8 +289,7 @@ def first_step_map(
     -----
     Taught in: notebook 03.
     """
-    if per_decade < 1:
-        raise ValueError(f"Invalid per_decade: {per_decade} (expected 1 or more)")
+    check_count("per_decade", per_decade, 1)
     grads, eps = (_zero_and_decades(d, per_decade) for d in (grad_decades, eps_decades))
     noise = float_format(dtype).ulp(1.0) / 2
     outcomes = classify_first_step(grads.astype(dtype), eps[:, None], betas, noise)
@@ -362,8 +362,7 @@ def nan_spread(
     -----
     Taught in: notebook 03.
     """
-    if type(updates) is not int or updates < 0:
-        raise ValueError(f"Invalid number of updates: {updates} (expected 0 or more)")
+    check_count("number of updates", updates, 0)
     params = problem.start_copy()
     if not isinstance(params, dict):
         raise TypeError(f"nan_spread needs parameters in a dict, got {type(params).__name__}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..adam import adam_step, check_hyperparameters, init_state
+from ..adam import adam_step, init_state
+from ..checks import check_count, check_hyperparameters, one_of
 from ..floats import float_format, overflow_gradient, round_to, underflow_gradient
 from ..problems import Problem
 from .first_steps import classify_lengths
@@ -86,8 +87,7 @@ def predict_step(
 
 
 def _check_order(order: str) -> None:
-    if order not in ORDERS:
-        raise ValueError(f"Unknown order: {order!r} (expected one of {', '.join(ORDERS)})")
+    one_of("order", order, ORDERS)
 
 
 def _classify(length: NDArray, no_v: NDArray, eps_gone: NDArray) -> NDArray[np.str_]:
@@ -241,8 +241,7 @@ def precision_map(
     -----
     Taught in: notebook 08.
     """
-    if per_decade < 1:
-        raise ValueError(f"Invalid per_decade: {per_decade} (expected 1 or more)")
+    check_count("per_decade", per_decade, 1)
     if not 1.0 <= margin < np.inf:
         raise ValueError(f"Invalid margin: {margin} (expected 1 or more)")
     grads, eps = (_centres(decades, per_decade) for decades in (grad_decades, eps_decades))
@@ -431,10 +430,8 @@ def train_in(
     Micikevicius et al. 2018 (master weights); Zamirai et al. 2021 (the two others). Taught in:
     notebook 08.
     """
-    if repair not in REPAIRS:
-        raise ValueError(f"Unknown repair: {repair!r} (expected one of {', '.join(REPAIRS)})")
-    if type(steps) is not int or steps < 0:
-        raise ValueError(f"Invalid number of steps: {steps} (expected 0 or more)")
+    one_of("repair", repair, REPAIRS)
+    check_count("number of steps", steps, 0)
     import torch
 
     from ..pytorch import Adam

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import one_of
 from ..moments import bias_correction
 from ..optimizer import Adam
 
@@ -141,8 +142,7 @@ def numpy_step(way: str, params: list[NDArray], grads: list[NDArray]) -> Step:
     -----
     Taught in: notebook 09.
     """
-    if way not in NUMPY_WAYS:
-        raise ValueError(f"Unknown way: {way!r} (expected one of {', '.join(NUMPY_WAYS)})")
+    one_of("way", way, NUMPY_WAYS)
     if way in ("blocked", "compiled"):
         backend = "numpy" if way == "blocked" else "numba"
         optimizer = Adam(params, lr=LR, betas=(BETA1, BETA2), eps=EPS, backend=backend)
@@ -206,8 +206,7 @@ def torch_step(way: str, params: list[Any], grads: list[Any]) -> Step:
 
     from ..pytorch import Adam as Ours
 
-    if way not in TORCH_WAYS:
-        raise ValueError(f"Unknown way: {way!r} (expected one of {', '.join(TORCH_WAYS)})")
+    one_of("way", way, TORCH_WAYS)
     if way == "torch floor":
         moments = [[torch.zeros_like(p) for p in params] for _ in range(2)]
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..adam import adam_step, check_hyperparameters, init_state
+from ..adam import adam_step, init_state
+from ..checks import check_count, check_hyperparameters, one_of
 from ..problems import Array, Problem
-from .traces import Trace, check_steps
+from .traces import Trace
 
 BACKENDS = ("numpy", "torch")
 
@@ -83,9 +84,8 @@ def sweep(
     are small: one of the size of notebook 04 keeps a processor busy by itself. Taught in:
     notebook 05.
     """
-    check_steps(steps)
-    if backend not in BACKENDS:
-        raise ValueError(f"Unknown backend: {backend!r} (expected one of {', '.join(BACKENDS)})")
+    check_count("number of steps", steps, 0)
+    one_of("backend", backend, BACKENDS)
     lr, eps = _axis("lr", lr), _axis("eps", eps)
     check_hyperparameters(lr, options.get("betas", (0.9, 0.999)), eps, 0.0, allow_arrays=True)
     axes = {name: values for name, values in (("lr", lr), ("eps", eps)) if values.ndim}

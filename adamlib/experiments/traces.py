@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints import as_path, read_whole, write_whole
+from ..checks import check_count
 from ..problems import Params, Problem
 
 TRACE_FORMAT = "adamlib-trace-1"
@@ -198,7 +199,7 @@ def run(
     >>> bool(trace.losses[-1] < 1e-3 * trace.losses[0])
     True
     """
-    check_steps(steps)
+    check_count("number of steps", steps, 0)
     params = problem.start_copy()
     if keep_path and not isinstance(params, np.ndarray):
         raise ValueError(f"keep_path needs parameters in one array, got {type(params).__name__}")
@@ -211,12 +212,6 @@ def run(
         if keep_path:
             path.append(params.copy())
     return Trace(label or problem.name, losses, params, np.array(path) if keep_path else None)
-
-
-def check_steps(steps: object) -> None:
-    """Refuse what is no number of steps."""
-    if type(steps) is not int or steps < 0:
-        raise ValueError(f"Invalid number of steps: {steps} (expected 0 or more)")
 
 
 def _place(name: str, values: NDArray, value: float) -> int:
