@@ -26,6 +26,7 @@ or sympy; a module that needs one of them raises ModuleNotFoundError where it is
 ``adamlib.sliders``         move a slider, and a figure is redrawn
 ``adamlib.exercises``       check an answer, take a hint, see the solution
 ``adamlib.settings``        the settings of NumPy, torch and IPython that the notebooks need
+``adamlib.doctor``          what is missing on this machine, and what to type
 ==========================  ============================================================
 """
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         conversion,
         dialects,
         distributed,
+        doctor,
         exercises,
         experiments,
         figures,
@@ -109,6 +111,7 @@ _MODULES = (
     "sliders",
     "exercises",
     "settings",
+    "doctor",
 )
 
 __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ below
@@ -129,6 +132,7 @@ __all__ = [  # noqa: F822 - the names are loaded on first use, by __getattr__ be
     "convert_state",
     "dialects",
     "distributed",
+    "doctor",
     "ema",
     "ema_weights",
     "exercises",

@@ -39,8 +39,9 @@ from adamlib.distributed import (
     save_checkpoint,
     wrap,
 )
-from adamlib.distributed.__main__ import parser, start_process_group
+from adamlib.distributed.__main__ import parser
 from adamlib.distributed.jobs import read
+from adamlib.distributed.setup import start_process_group
 from adamlib.distributed.sharded import resume
 from adamlib.experiments import first_step_of_noise
 from adamlib.problems import random_two_layer_net

@@ -90,8 +90,6 @@ def words(path: Path) -> str:
 def found(name: str) -> object:
     """Follow a dotted name from a bare `import adamlib`, whatever has been imported since."""
     first, *rest = name.split(".")
-    if first == "__main__":
-        return importlib.import_module("adamlib.__main__")
     value = getattr(adamlib, first) if first.startswith("__") else adamlib.__getattr__(first)
     for part in rest:
         if not hasattr(value, part) and inspect.ismodule(value):

@@ -32,11 +32,12 @@ ORDER = (
     "sliders",
     "exercises",
     "settings",
+    "doctor",
     "__main__",
 )
 TORCH = ("compiled", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
-HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "__main__"}, "ipywidgets": {"sliders"}}
+HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
 # their files import from each other
 PACKAGES = ("experiments", "distributed", "figures", "exercises")
 MODULES = sorted(

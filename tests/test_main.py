@@ -1,14 +1,12 @@
-"""`python -m adamlib doctor` on a healthy machine, and on ones that lack something."""
+"""The two commands of `python -m adamlib`; those of `identify` stand in test_identification.py."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from adamlib import __main__ as main
-
-ROOT = Path(__file__).resolve().parent.parent
+from adamlib.doctor import Finding
 
 
 def test_all_is_well_here(capsys):
@@ -24,95 +22,9 @@ def test_other_commands_are_refused(argv):
         main.main(argv)
 
 
-def test_bounds_are_those_of_pyproject():
-    found = main.requirements()
-    assert {"numpy", "torch", "jupyterlab", "sympy"} <= {each.name for each in found}
-    assert {each.extra for each in found} == {"", "course"}
-    assert main.oldest_python() == "3.11"
-
-
-def test_without_a_pyproject_they_are_those_of_the_distribution(tmp_path, monkeypatch):
-    folder = tmp_path / "learn_adam-9.dist-info"
-    folder.mkdir()
-    lines = ["Name: learn-adam", "Version: 9", "Requires-Python: >=3.12", "Requires-Dist: numpy>=3"]
-    lines += ['Requires-Dist: torch>=4; extra == "course"', 'Requires-Dist: ruff; extra == "test"']
-    (folder / "METADATA").write_text("\n".join(lines))
-    (folder / "RECORD").write_text("learn_adam-9.dist-info/METADATA,,\n")
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    wanted = [main.Requirement("numpy", "3", ""), main.Requirement("torch", "4", "course")]
-    assert main.requirements(tmp_path) == wanted
-    assert main.oldest_python(tmp_path) == "3.12"
-
-
-def test_without_an_installation(tmp_path, monkeypatch):
-    monkeypatch.setattr(main, "installed", lambda: None)
-    finding = main.check_installation()
-    assert "not installed" in finding.state
-    assert "make test" in finding.advice
-    assert (main.requirements(tmp_path), main.oldest_python(tmp_path)) == ([], "0")
-
-
-def test_the_copy_of_the_metadata_in_the_source_folder_does_not_count(tmp_path, monkeypatch):
-    (tmp_path / "learn_adam.egg-info").mkdir()
-    (tmp_path / "learn_adam.egg-info" / "PKG-INFO").write_text("Name: learn-adam\nVersion: 9\n")
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    assert main.installed() is None
-    (tmp_path / "learn_adam.egg-info").rename(folder := tmp_path / "learn_adam-9.dist-info")
-    (folder / "PKG-INFO").rename(folder / "METADATA")
-    (folder / "RECORD").write_text("learn_adam-9.dist-info/METADATA,,\n")
-    assert main.installed().version == "9"
-
-
-@pytest.mark.parametrize(
-    ("checkout", "numpy"),
-    [(True, main.INSTALL), (False, 'python -m pip install "numpy>=999"')],
-)
-def test_missing_and_old_dependencies(checkout, numpy, monkeypatch):
-    monkeypatch.setattr(main, "CHECKOUT", checkout)
-    missing = main.check_dependency(main.Requirement("no-such-thing", "1", ""))
-    assert missing.state == "missing"
-    assert missing.advice == f"type: {numpy}".replace("numpy>=999", "no-such-thing>=1")
-    old = main.check_dependency(main.Requirement("numpy", "999", ""))
-    assert "too old" in old.state and "999" in old.state
-    assert old.advice == f"type: {numpy}"
-
-
-def test_an_import_that_fails_is_quoted(tmp_path, monkeypatch):
-    (tmp_path / "broken_library.py").write_text("raise OSError('libtorch.so is damaged')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    finding = main.check_import("torch", "broken_library")
-    assert "libtorch.so is damaged" in finding.state
-    assert "--force-reinstall" in finding.advice
-
-
-def test_an_old_python():
-    finding = main.check_python("99.0")
-    assert "99.0 or newer" in finding.advice
-
-
-def test_a_kernel_of_another_python(monkeypatch):
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
-
-    elsewhere = KernelSpec(argv=["/other/python", "-m", "ipykernel_launcher"])
-    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda self, name: elsewhere)
-    assert "/other/python" in main.check_kernel().state
-
-    def none(self, name):
-        raise NoSuchKernel(name)
-
-    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
-    assert "ipykernel install" in main.check_kernel().advice
-
-
-def test_a_full_disk(monkeypatch):
-    monkeypatch.setattr(main.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1e6}))
-    assert "free some space" in main.check_space().advice
-
-
 def test_one_finding_to_put_right_is_exit_status_1(monkeypatch, capsys):
-    monkeypatch.setattr(
-        main, "findings", lambda: iter([main.Finding("torch", "missing", "type: x")])
-    )
+    found = [Finding("torch", "missing", "type: x")]
+    monkeypatch.setattr(main, "findings", lambda: iter(found))
     assert main.main(["doctor"]) == 1
     assert "→ type: x" in capsys.readouterr().out
 
@@ -127,37 +39,3 @@ def test_it_imports_the_standard_library_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert process.stdout.strip() == "[]"
-
-
-def test_a_matplotlibrc_is_named_with_what_it_sets(tmp_path, monkeypatch):
-    monkeypatch.setattr("matplotlib.get_configdir", lambda: str(tmp_path / "none"))
-    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
-    assert list(main.own_figure_settings()) == [], "matplotlib's own file is nobody's setting"
-    path = tmp_path / "matplotlibrc"
-    path.write_text("# mine\n#font.size: 3\ntext.usetex : True\naxes.grid: False  # plain\n")
-    (finding,) = main.own_figure_settings()
-    assert f"{path.resolve()} sets text.usetex, axes.grid;" in finding.state
-    assert finding.advice == "", "figures stand on their own settings: nothing to put right"
-
-
-def test_what_ipython_reads_first_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    profile = tmp_path / "profile_default"
-    (profile / "startup").mkdir(parents=True)
-    (profile / "startup" / "README").write_text("what IPython puts there by itself")
-    config = profile / "ipython_kernel_config.py"
-    config.write_text("c = get_config()  #noqa\n# c.IPKernelApp.pylab = None\n")
-    assert list(main.own_session_settings()) == []
-    (profile / "startup" / "00-mine.py").write_text("import numpy as np")
-    config.write_text("c.InteractiveShell.ast_node_interactivity = 'all'\n")
-    (finding,) = main.own_session_settings()
-    assert str(profile / "startup" / "00-mine.py") in finding.state
-    assert f"{config} (InteractiveShell.ast_node_interactivity)" in finding.state
-    assert "IPYTHONDIR set to an empty folder" in finding.state and finding.advice == ""
-
-
-def test_the_doctor_reports_them(tmp_path, monkeypatch):
-    own = main.Finding("your matplotlibrc", "somewhere")
-    monkeypatch.setattr(main, "IMPORTS", {})
-    monkeypatch.setattr(main, "own_figure_settings", lambda: iter([own]))
-    assert own in main.findings()

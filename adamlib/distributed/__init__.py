@@ -4,6 +4,7 @@
 ``jobs``        what to train, as data, and what happened: `Job`, `Result`
 ``training``    the loop, as one of many processes: `train`, `wrap`
 ``sharded``     checkpoints that many write and any number reads
+``setup``       join the other processes: `start_process_group`
 ``launching``   `launch`: start it from a notebook, by torchrun
 ``__main__``    the script that torchrun starts
 ==============  =================================================================
@@ -15,6 +16,7 @@ unchanged. tools/launch.sh starts the script on a laptop and on a cluster.
 
 from .jobs import HELD, Job, Result
 from .launching import launch
+from .setup import start_process_group
 from .sharded import latest_checkpoint, load_checkpoint, save_checkpoint
 from .training import examples, new_model, new_optimizer, train, wrap
 
@@ -29,6 +31,7 @@ __all__ = [
     "new_model",
     "new_optimizer",
     "save_checkpoint",
+    "start_process_group",
     "train",
     "wrap",
 ]

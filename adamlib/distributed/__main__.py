@@ -12,13 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .jobs import Job, Result, write
+from .setup import start_process_group
 from .training import train
-
-if TYPE_CHECKING:
-    import torch
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -37,29 +35,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--device", choices=DEVICES, default="auto")
     found.add_argument("--out", help="file to write the results to")
     return found
-
-
-def start_process_group(device: str) -> "torch.device":
-    """Join the other processes and return the device of this one.
-
-    Raises
-    ------
-    ValueError
-        ``device is 'cuda' for 2 processes here, and there are 0 GPUs``.
-    """
-    import torch
-    import torch.distributed as dist
-
-    here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if device == "cuda" and gpus < here:
-        raise ValueError(f"device is 'cuda' for {here} processes here, and there are {gpus} GPUs")
-    if device == "cuda" or (device == "auto" and gpus >= here):
-        mine = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(mine)
-        dist.init_process_group("nccl", device_id=mine)
-        return mine
-    dist.init_process_group("gloo")
-    return torch.device("cpu")
 
 
 def work(asked: argparse.Namespace) -> None:

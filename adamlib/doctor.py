@@ -1,0 +1,246 @@
+"""What is missing on this machine, and what to type.
+
+The standard library only, so that it can answer where nothing else is installed.
+"""
+
+from __future__ import annotations  # an old Python must reach the line that says it is too old
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+DISTRIBUTION = "learn-adam"
+FOLDER = Path(__file__).resolve().parent.parent
+CHECKOUT = (FOLDER / "pyproject.toml").is_file()  # or a wheel, in the folder of all packages
+PINNED = "-c constraints.txt " if CHECKOUT else ""
+INSTALL = f'python -m pip install {PINNED}-e ".[course,test]"'
+EXTRAS = ("course",)
+FREE_GB = 0.5
+IMPORTS = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "matplotlib": "matplotlib.pyplot",
+    "jupyterlab": "jupyterlab",
+}
+SECONDS = 120
+
+
+class Finding(NamedTuple):
+    """One line of the report; ``advice`` is empty where all is well."""
+
+    subject: str
+    state: str
+    advice: str = ""
+
+
+class Requirement(NamedTuple):
+    """A dependency: its distribution name, its lower bound, and the extra it belongs to."""
+
+    name: str
+    bound: str
+    extra: str
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version: ``'2.13.0+cpu'`` → ``(2, 13, 0)``."""
+    return tuple(int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number)
+
+
+def at_least(version: str, bound: str) -> bool:
+    """True where a version satisfies a lower bound; ``'2.1'`` satisfies ``'2.1.0'``.
+
+    >>> at_least("2.13.0+cpu", "2.8"), at_least("2.1", "2.1.0"), at_least("2.0.2", "2.1")
+    (True, True, False)
+    """
+    found, wanted = release(version), release(bound)
+    length = max(len(found), len(wanted))
+    padded = [numbers + (0,) * (length - len(numbers)) for numbers in (found, wanted)]
+    return padded[0] >= padded[1]
+
+
+def parse(requirement: str) -> Requirement:
+    """Read a line such as ``torch>=2.8; extra == "course"``."""
+    name = re.match(r"[\w.-]+", requirement)[0]
+    bound = re.search(r">=\s*([\w.]+)", requirement)
+    extra = re.search(r"extra == ['\"]([\w-]+)", requirement)
+    return Requirement(name, bound[1] if bound else "0", extra[1] if extra else "")
+
+
+def installed() -> metadata.Distribution | None:
+    """Metadata of this distribution, or None where adamlib runs from a folder only.
+
+    An editable install leaves a copy of its metadata in the source folder, which any Python
+    started there finds. That copy does not count: what was installed has a list of its files.
+    """
+    found = metadata.distributions(name=DISTRIBUTION)
+    return next((each for each in found if each.read_text("RECORD") is not None), None)
+
+
+def oldest_python(folder: Path = FOLDER) -> str:
+    """The oldest Python that the course runs on."""
+    if not (folder / "pyproject.toml").is_file():
+        distribution = installed()
+        return distribution.metadata["Requires-Python"].removeprefix(">=") if distribution else "0"
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    return re.search(r'requires-python = ">=([\d.]+)"', text)[1]
+
+
+def requirements(folder: Path = FOLDER) -> list[Requirement]:
+    """What the course needs, from pyproject.toml or, of a wheel, from the installed metadata."""
+    if not (folder / "pyproject.toml").is_file():
+        distribution = installed()
+        lines = distribution.requires or [] if distribution else []
+    else:
+        import tomllib  # came with Python 3.11, and `doctor` must start before that
+
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
+        lines = list(project["dependencies"])
+        for extra, wanted in project["optional-dependencies"].items():
+            lines += [f'{line}; extra == "{extra}"' for line in wanted]
+    return [r for r in map(parse, lines) if r.extra in ("", *EXTRAS)]
+
+
+def check_python(bound: str) -> Finding:
+    version = "{}.{}.{}".format(*sys.version_info)
+    state = f"{version} ({sys.executable})"
+    if at_least(version, bound):
+        return Finding("Python", state)
+    advice = f"the course needs Python {bound} or newer"
+    if CHECKOUT:
+        advice += f": make test BASE_PYTHON=/path/to/python{bound}"
+    return Finding("Python", state, advice)
+
+
+def check_installation() -> Finding:
+    distribution = installed()
+    if distribution:
+        return Finding("adamlib", f"{distribution.version}, installed")
+    state = f"not installed in this Python; it runs from the folder {FOLDER}"
+    advice = (
+        f"in that folder type: make test   (or, without make: {INSTALL})\n"
+        "      then use the Python of .venv: .venv/bin/python, on Windows .venv\\Scripts\\python"
+    )
+    return Finding("adamlib", state, advice)
+
+
+def check_dependency(requirement: Requirement) -> Finding:
+    name, bound, _ = requirement
+    advice = "type: " + (INSTALL if CHECKOUT else f'python -m pip install "{name}>={bound}"')
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(name, "missing", advice)
+    if at_least(version, bound):
+        return Finding(name, version)
+    return Finding(name, f"{version} is too old, the course needs {bound} or newer", advice)
+
+
+def check_import(name: str, module: str) -> Finding:
+    """Import in a process of its own: a broken library can end the whole process."""
+    subject = f"import {module}"
+    try:
+        process = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(
+            subject, f"takes more than {SECONDS} seconds", "close other programs, try again"
+        )
+    if process.returncode == 0:
+        return Finding(subject, "works")
+    last = (process.stderr.strip() or f"exit status {process.returncode}").splitlines()[-1]
+    repair = f'python -m pip install --force-reinstall --no-deps {PINNED}"{name}"'
+    return Finding(subject, f"fails: {last}", f"type: {repair}")
+
+
+def check_kernel() -> Finding:
+    """Notebooks ask for the kernel ``python3``; it must start a Python with these packages."""
+    subject = "Jupyter kernel python3"
+    register = "python -m ipykernel install --sys-prefix"
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+        program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except ImportError:
+        return Finding(subject, "Jupyter is missing", "install jupyterlab, see above")
+    except NoSuchKernel:
+        return Finding(subject, "missing", f"type: {register}")
+    # Jupyter replaces a bare `python` by the interpreter that it runs in
+    here = Path(sys.executable)
+    if re.fullmatch(r"python(3(\.\d+)?)?(\.exe)?", program) or Path(program) == here:
+        return Finding(subject, "works")
+    return Finding(subject, f"starts another Python: {program}", f"type: {register}")
+
+
+def check_space(folder: Path = FOLDER) -> Finding:
+    free = shutil.disk_usage(folder).free / 1e9
+    advice = "" if free >= FREE_GB else f"free some space: {FREE_GB} GB are needed to work"
+    return Finding("free disk space", f"{free:.1f} GB", advice)
+
+
+def lines_of(path: Path, pattern: str) -> list[str]:
+    """What a pattern finds at the beginning of a file's lines, each once."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return list(dict.fromkeys(re.findall(pattern, text, re.MULTILINE)))
+
+
+def own_figure_settings() -> Iterator[Finding]:
+    """The matplotlibrc of this user, if there is one."""
+    try:
+        import matplotlib
+    except Exception:
+        return  # check_import has said it
+    path = Path(matplotlib.matplotlib_fname()).resolve()
+    names = lines_of(path, r"^[ \t]*([\w.]+)[ \t]*:")
+    if names and Path(matplotlib.get_data_path()).resolve() != path.parent:
+        state = f"{path} sets {', '.join(names)}; the course's figures do not take it"
+        yield Finding("your matplotlibrc", state)
+
+
+def own_session_settings() -> Iterator[Finding]:
+    """What IPython runs and reads before the first cell."""
+    ipython = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython")
+    profile = ipython / "profile_default"
+    found = [str(path) for path in sorted(profile.glob("startup/*.*py"))]
+    for path in sorted(profile.glob("ipython*config.py")):
+        if names := lines_of(path, r"^[ \t]*c\.([\w.]+)"):
+            found.append(f"{path} ({', '.join(names)})")
+    if found:
+        state = (
+            f"{', '.join(found)}\n      The notebooks put NumPy's, torch's and IPython's settings "
+            "back. Should a cell still print something else,\n"
+            "      start Jupyter with the environment variable IPYTHONDIR set to an empty folder."
+        )
+        yield Finding("your IPython settings", state)
+
+
+def findings() -> Iterator[Finding]:
+    """All checks, in the order in which to put things right."""
+    python = check_python(oldest_python())
+    yield python
+    if python.advice:
+        return  # whatever else is missing here belongs into another Python
+    yield check_installation()
+    yield check_space()
+    missing = set()
+    for requirement in requirements():
+        finding = check_dependency(requirement)
+        if finding.state == "missing":
+            missing.add(requirement.name)
+        yield finding
+    for name, module in IMPORTS.items():
+        if name not in missing:
+            yield check_import(name, module)
+    yield check_kernel()
+    yield from own_figure_settings()
+    yield from own_session_settings()
