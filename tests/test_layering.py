@@ -38,7 +38,7 @@ ORDER = (
 TORCH = ("compiled", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
 HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
-# their files import from each other
+# their files import from each other, without a circle
 PACKAGES = ("experiments", "distributed", "figures", "exercises")
 MODULES = sorted(
     ".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.py")
@@ -50,14 +50,14 @@ def place(module: str) -> str:
     return module.split(".")[0]
 
 
-def imports(module: str) -> list[tuple[str, bool]]:
-    """(full name of what is imported, whether a function imports it), types left out."""
+def imports(module: str, types: bool = False) -> list[tuple[str, bool]]:
+    """(full name of what is imported, whether a function imports it), types left out or not."""
     path = FOLDER / (module.replace(".", "/") + ".py")
-    return list(found(ast.parse(path.read_text(encoding="utf-8")), module, False))
+    return list(found(ast.parse(path.read_text(encoding="utf-8")), module, False, types))
 
 
-def found(node: ast.AST, module: str, inside: bool):
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+def found(node: ast.AST, module: str, inside: bool, types: bool = False):
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not types:
         return
     inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
     if isinstance(node, ast.Import):
@@ -65,7 +65,7 @@ def found(node: ast.AST, module: str, inside: bool):
     if isinstance(node, ast.ImportFrom):
         yield from ((name, inside) for name in full_names(node, module))
     for child in ast.iter_child_nodes(node):
-        yield from found(child, module, inside)
+        yield from found(child, module, inside, types)
 
 
 def full_names(node: ast.ImportFrom, module: str) -> list[str]:
@@ -77,7 +77,9 @@ def full_names(node: ast.ImportFrom, module: str) -> list[str]:
         base = ".".join([*above, *(node.module or "").split(".")]).rstrip(".")
     if base == "adamlib":  # from . import moments; from adamlib import ema
         return [f"adamlib.{adamlib._HOME.get(a.name, a.name)}" for a in node.names]
-    return [base]
+    inner = base.removeprefix("adamlib.")
+    names = [f"{base}.{a.name}" if f"{inner}.{a.name}" in MODULES else base for a in node.names]
+    return list(dict.fromkeys(names))
 
 
 def test_every_module_has_its_place():
@@ -91,6 +93,47 @@ def test_modules_import_only_from_those_before_them(module):
         if name.startswith("adamlib."):
             other = place(name.removeprefix("adamlib."))
             assert other in before or other == place(module) in PACKAGES, name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_files_of_a_package_import_each_other_without_a_circle(package):
+    assert circle(arrows(package)) == []
+
+
+def arrows(package: str) -> dict[str, list[str]]:
+    """File → the files of its package that it imports, in functions and for types too."""
+    return {
+        f"adamlib.{module}": [
+            f"{name}.__init__" if name == f"adamlib.{package}" else name
+            for name, _ in imports(module, types=True)
+        ]
+        for module in MODULES
+        if place(module) == package
+    }
+
+
+def circle(arrows: dict[str, list[str]]) -> list[str]:
+    """The nodes on a circle, or on a way between two: the rest has a first or a last one."""
+    left = set(arrows)
+    while True:
+        inner = {(a, b) for a in left for b in arrows[a] if b in left}
+        kept = {a for a, _ in inner} & {b for _, b in inner}
+        if kept == left:
+            return sorted(left)
+        left = kept
+
+
+@pytest.mark.parametrize(
+    "arrows, expected",
+    [
+        ({"base": [], "running": ["base"], "judges": ["base", "running"]}, []),
+        ({"base": ["running"], "running": ["base"], "judges": ["base"]}, ["base", "running"]),
+        ({"a": ["b"], "b": ["c"], "c": ["a"], "d": []}, ["a", "b", "c"]),
+        ({"a": ["a"]}, ["a"]),
+    ],
+)
+def test_a_circle_is_found(arrows, expected):
+    assert circle(arrows) == expected
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -126,6 +169,10 @@ def test_the_numpy_side_needs_only_what_is_always_installed(module):
         ("from adamlib import adam_step", [("adamlib.adam", False)]),
         ("if x:\n    import numba", [("numba", False)]),
         ("if TYPE_CHECKING:\n    import torch", []),
+        (
+            "from .exercises import judges, check",
+            [("adamlib.exercises.judges", False), ("adamlib.exercises", False)],
+        ),
     ],
 )
 def test_the_reader_of_imports_reads(source, expected):

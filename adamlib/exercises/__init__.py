@@ -12,7 +12,8 @@ from html import escape
 from importlib import import_module
 from types import CodeType, FunctionType
 
-from .base import Exercise, NotAttempted, NotYet, error_text
+from .base import NotAttempted, NotYet, error_text
+from .judges import Exercise
 from .running import Answer, limited
 
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")

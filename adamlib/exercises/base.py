@@ -1,15 +1,10 @@
-"""What an exercise is, and what is said of an answer."""
+"""What is said of an answer: a mistake by its name, values in few letters."""
 
 import re
 import reprlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .running import Answer
 
 LETTERS, ITEMS = 60, 8
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
@@ -33,37 +28,6 @@ class Mistake(NamedTuple):
     name: str
     says: str
     wrong: Any = None
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise, as data.
-
-    Attributes
-    ----------
-    name : str
-        ``"01-average"``: the notebook's number and a word.
-    task : str
-        What the stub is meant to become, in a sentence.
-    hints : tuple of str
-        Two or more steps of help, the last one nearly the answer.
-    solution : callable
-        The function asked for; where a value is asked for, a function without arguments that
-        returns it. It is what `solution` prints and what the judge accepts.
-    judge : callable
-        Takes an `Answer` and ``solution``; raises `NotYet` where the answer is wrong.
-    """
-
-    name: str
-    task: str
-    hints: tuple[str, ...]
-    solution: Callable[..., Any]
-    judge: "Callable[[Answer, Callable[..., Any]], None]"
-
-    @property
-    def asks_for_a_value(self) -> bool:
-        """Whether a value is asked for, not a function."""
-        return self.solution.__code__.co_argcount == 0
 
 
 class NotAttempted(Exception):

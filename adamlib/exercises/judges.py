@@ -1,10 +1,12 @@
-"""How answers are judged: functions on cases, predictions key by key, values by a property.
+"""What an exercise is, and how answers are judged.
 
-Each judge is made from data and raises `NotYet` with the name of the mistake.
+Functions are judged on cases, predictions key by key, values by a property. Each judge is
+made from data and raises `NotYet` with the name of the mistake.
 """
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,37 @@ from .running import Answer
 
 Judge = Callable[[Answer, Callable[..., Any]], None]
 UNNAMED = "the result differs, and none of the known mistakes explains it."
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise, as data.
+
+    Attributes
+    ----------
+    name : str
+        ``"01-average"``: the notebook's number and a word.
+    task : str
+        What the stub is meant to become, in a sentence.
+    hints : tuple of str
+        Two or more steps of help, the last one nearly the answer.
+    solution : callable
+        The function asked for; where a value is asked for, a function without arguments that
+        returns it. It is what `solution` prints and what the judge accepts.
+    judge : callable
+        Takes an `Answer` and ``solution``; raises `NotYet` where the answer is wrong.
+    """
+
+    name: str
+    task: str
+    hints: tuple[str, ...]
+    solution: Callable[..., Any]
+    judge: Judge
+
+    @property
+    def asks_for_a_value(self) -> bool:
+        """Whether a value is asked for, not a function."""
+        return self.solution.__code__.co_argcount == 0
 
 
 def number(value: object, given: str = "") -> float:

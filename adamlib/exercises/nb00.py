@@ -1,7 +1,7 @@
 """The exercises of notebook 00: two languages, SGD's limit, and a gradient that eps swallows."""
 
-from .base import Exercise, Mistake
-from .judges import number, on_cases, predictions, satisfies
+from .base import Mistake
+from .judges import Exercise, number, on_cases, predictions, satisfies
 
 # --- 00-names ------------------------------------------------------------------------------------
 

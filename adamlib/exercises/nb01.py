@@ -1,7 +1,7 @@
 """The exercises of notebook 01: a corrected average, steps that are too long, another cure."""
 
-from .base import Exercise, Mistake
-from .judges import on_cases
+from .base import Mistake
+from .judges import Exercise, on_cases
 
 # --- 01-average ----------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..adam import adam_step, init_state
-from .base import Exercise, Mistake
-from .judges import array, on_cases, satisfies
+from .base import Mistake
+from .judges import Exercise, array, on_cases, satisfies
 from .steps import a_step
 
 # --- 02-step -------------------------------------------------------------------------------------

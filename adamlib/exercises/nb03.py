@@ -2,8 +2,8 @@
 
 import math
 
-from .base import Exercise, Mistake
-from .judges import on_cases, predictions
+from .base import Mistake
+from .judges import Exercise, on_cases, predictions
 
 NAN, INF = math.nan, math.inf
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .base import Exercise, Mistake, NotYet, show, shown_apart
-from .judges import number, satisfies
+from .base import Mistake, NotYet, show, shown_apart
+from .judges import Exercise, number, satisfies
 from .running import Answer
 
 # --- 04-loop -------------------------------------------------------------------------------------

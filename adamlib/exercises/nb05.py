@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .base import Exercise, Mistake
-from .judges import array, on_cases, satisfies
+from .base import Mistake
+from .judges import Exercise, array, on_cases, satisfies
 
 # --- 05-same-run ---------------------------------------------------------------------------------
 

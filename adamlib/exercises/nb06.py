@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import drift, rare_gradient
-from .base import Exercise, Mistake, NotYet
-from .judges import array, on_cases, predictions, satisfies
+from .base import Mistake, NotYet
+from .judges import Exercise, array, on_cases, predictions, satisfies
 
 # --- 06-orders -----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The exercises of notebook 07: three Adams to write, and what eps is worth inside the root."""
 
-from .base import Exercise, Mistake
-from .judges import on_cases
+from .base import Mistake
+from .judges import Exercise, on_cases
 from .steps import a_step
 
 # --- 07-inside -----------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..experiments import first_step, moments_in
-from .base import Exercise, Mistake
-from .judges import number, on_cases, predictions, satisfies
+from .base import Mistake
+from .judges import Exercise, number, on_cases, predictions, satisfies
 
 # --- 08-regions ----------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..experiments import numpy_traffic
-from .base import Exercise, Mistake, NotYet, show
-from .judges import array, number, on_cases, predictions, satisfies
+from .base import Mistake, NotYet, show
+from .judges import Exercise, array, number, on_cases, predictions, satisfies
 from .running import Answer
 
 # --- 09-bytes ------------------------------------------------------------------------------------

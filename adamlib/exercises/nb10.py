@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from .base import Exercise, Mistake
-from .judges import array, on_cases, predictions, satisfies
+from .base import Mistake
+from .judges import Exercise, array, on_cases, predictions, satisfies
 
 # --- 10-equal -------------------------------------------------------------------------------------
 
