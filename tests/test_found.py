@@ -1,4 +1,4 @@
-"""What the exercises of notebooks 00 to 02 say that you should find is what a run finds."""
+"""What the exercises of notebooks 00 to 03 say that you should find is what a run finds."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import pytest
 import adamlib
 from adamlib.exercises.nb01 import first_weight, step_ratio
 from adamlib.exercises.nb02 import bound, my_gradients, my_step, step_lengths
-from adamlib.experiments import run, sgd
+from adamlib.exercises.nb03 import eps_for
+from adamlib.experiments import first_step, run, sgd
 from adamlib.moments import ema_weights
 from adamlib.problems import narrow_valley
 
@@ -68,3 +69,16 @@ def test_the_length_that_no_step_reaches():
 def test_the_steps_of_gradients_that_shrink():
     lengths = step_lengths(my_gradients(), (0.9, 0.5))[[9, 19, 29]]
     assert lengths == pytest.approx([3, 25, 260], rel=0.03)
+
+
+@pytest.mark.parametrize("gradient", [1e-6, -0.02, 500.0])
+def test_from_half_a_step_to_a_tenth_eps_grows_ninefold(gradient):
+    half, tenth = eps_for(gradient, 0.5), eps_for(gradient, 0.1)
+    assert tenth / half == pytest.approx(9)
+    lengths = [abs(first_step(np.array([gradient]), eps)).item() for eps in (half, tenth)]
+    assert lengths == pytest.approx([0.5, 0.1])
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-8, 1.0, 1e30])
+def test_a_square_beyond_the_largest_number_makes_a_step_of_zero(eps):
+    assert first_step(np.array([2e19], np.float32), eps) == 0
