@@ -28,7 +28,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal test-environments test-frameworks test-browser test-slow \
+        notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow \
         test-upstream bench clean
 
 help:  ## list the commands
@@ -70,6 +70,9 @@ notebooks: $(READY)  ## run the original notebooks and store their outputs, norm
 
 notebooks-normal: $(READY)  ## write them in the normal form without running them
 	@$(PY) tools/notebooks.py --keep-outputs $(NOTEBOOKS)
+
+readme: $(READY)  ## write the README's table from the first cells of the notebooks
+	@$(PY) tools/readme.py
 
 test-environments: $(READY)  ## the notebooks with other thread counts and instruction sets
 	@$(PY) tools/environments.py

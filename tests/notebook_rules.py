@@ -21,6 +21,7 @@ PARTS = (
     (r"\*\*Objectives", "**Objectives**"),
     (r"\*\*Prerequisites", "**Prerequisites**"),
     (r"\*\*Time", "**Time**"),
+    (r"^\*\*About\.\*\* \S", "**About.**, a line for the README's table"),
     (r"`adamlib\.\w+", "the `adamlib.` names it uses"),
 )
 SECTIONS = ("## Exercises", "## Key points", "## References")

@@ -35,7 +35,7 @@ def test_notebook(path, check):
 
 HEAD = (
     "# Small\n\n**Objectives**: count.\n\n**Prerequisites**: none.\n\n"
-    "**Time**: 1 minute.\n\nUses `adamlib.ema`."
+    "**Time**: 1 minute.\n\n**About.** $1 + 1$.\n\nUses `adamlib.ema`."
 )
 ALT = "A line that rises from one to two, and falls back to one."
 ONE = """## 1 · One
@@ -281,6 +281,7 @@ BROKEN = [
     ("needs_no_network", write("exercises", "![x](https://example.org/x.png)")),
     ("needs_no_network", write("exercises", '<img src="https://example.org/x.png">')),
     *[("has_all_its_parts", write("title", HEAD.replace(part, ""))) for part in HEAD.split("\n\n")],
+    ("has_all_its_parts", change("title", "**About.** $1 + 1$.", "**About.**")),
     ("has_all_its_parts", write("exercises", "Exercises")),
     ("has_all_its_parts", write("key-points", "Key points")),
     ("has_all_its_parts", write("references", "References")),

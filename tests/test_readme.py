@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 
 import notebooks
@@ -22,6 +23,22 @@ def test_the_table_of_notebooks_is_up_to_date():
 def test_every_notebook_stands_in_the_table():
     for path in notebooks.in_order():
         assert f"(notebooks/{path.name})" in TEXT
+
+
+def test_a_row_says_what_its_first_cell_says(tmp_path):
+    first = (
+        "# 11 · More\n\n**Time.** 5 minutes.\n\n**About.** $a.b$, and `c`.\n\n"
+        "**Uses** `adamlib.ema`, `adamlib.Adam`, `adamlib.floats.FORMATS`, `adamlib.check`.\n"
+    )
+    path = tmp_path / "11_more.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(first)]), path)
+    title = "[11 · More](notebooks/11_more.ipynb)"
+    assert readme.row(path, "") == [
+        title,
+        "$a.b$, and `c`",
+        "`ema`, `Adam`, `floats.FORMATS`",
+        "5",
+    ]
 
 
 def test_a_repository_brings_links_to_colab_and_binder():

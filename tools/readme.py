@@ -1,11 +1,12 @@
 """Write the table of notebooks in README.md from the notebooks themselves.
 
-    python tools/readme.py            write it
+    python tools/readme.py            write it (make readme)
     python tools/readme.py --check    change nothing; say whether it is out of date
 
-Title, minutes and adamlib names come from a notebook's first cell. Links that open a notebook in
-Colab or Binder are added once `repository` in pyproject.toml, [tool.learn-adam], has the address
-of the public repository (https://github.com/owner/name); while it is empty there are none.
+Title, what it is about (the line **About.**), the first three adamlib names and the minutes come
+from a notebook's first cell. Links that open a notebook in Colab or Binder are added once
+`repository` in pyproject.toml, [tool.learn-adam], has the address of the public repository
+(https://github.com/owner/name); while it is empty there are none.
 """
 
 import re
@@ -18,22 +19,7 @@ import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(?<=<!-- notebooks -->\n).*?(?=<!-- /notebooks -->)", re.DOTALL)
-EQUATIONS = {
-    "00": "the whole update, on one picture",
-    "01": "$m_t$, $v_t$, and the corrections $1-\\beta_1^t$, $1-\\beta_2^t$",
-    "02": "$\\theta_t = \\theta_{t-1} - \\alpha\\,\\hat m_t / (\\sqrt{\\hat v_t} + \\epsilon)$",
-    "03": "$0/0$, $\\;m/0$, $\\;1/(1 + \\epsilon/\\lvert g\\rvert)$",
-    "04": "`zero_grad`, `backward`, `step`",
-    "05": "$\\epsilon/\\lvert g\\rvert$, "
-    "$\\;\\alpha/(\\sqrt{\\hat v_t} + \\epsilon) \\le \\alpha/\\epsilon$",
-    "06": "$\\max_{s \\le t} v_s$, $\\;-\\sum_k m_k/(\\sqrt{v_k} + \\epsilon)$",
-    "07": "$\\sqrt{\\hat v} + \\epsilon$, $\\;\\sqrt{\\hat v + \\epsilon}$, "
-    "$\\;\\sqrt{v} + \\hat\\epsilon$, and twelve mistakes",
-    "08": "in 16 bits: $v \\to 0$, $\\;0.999\\,v \\to v$, $\\;\\theta - \\alpha \\to \\theta$",
-    "09": "$b = 4\\cdot(4 + 3) = 28$ bytes a parameter, $\\;T = b\\,N/B$",
-    "10": "$g = \\frac1P \\sum_p g_p$, $\\;16/P$ bytes, "
-    "$\\;\\lvert g_{W_1}\\rvert \\propto H^{-1/2}$",
-}
+NAMES = 3  # of adamlib, in the third column
 
 
 def repository() -> str:
@@ -55,10 +41,11 @@ def row(path: Path, address: str) -> list[str]:
     first = notebooks.read(path).cells[0].source
     title = re.search(r"^# (.+)$", first, re.MULTILINE)[1]
     minutes = re.search(r"\*\*Time\.?\*\*\D*(\d+) minutes", first)[1]
-    names = re.findall(r"`(adamlib\.[\w.]+)`", first)
+    about = re.search(r"^\*\*About\.\*\* (.+?)\.?$", first, re.MULTILINE)[1]
+    names = re.findall(r"`(adamlib\.[\w.]+)`", first)[:NAMES]
     cells = [
         f"[{title}](notebooks/{path.name})",
-        EQUATIONS[path.name[:2]],
+        about,
         ", ".join(f"`{name.removeprefix('adamlib.')}`" for name in names),
         minutes,
     ]
@@ -80,7 +67,7 @@ def main(arguments: list[str]) -> int:
     new = TABLE.sub(lambda _: table(repository()), old)
     if arguments == ["--check"]:
         if old != new:
-            print("README.md: the table of notebooks is out of date: python tools/readme.py")
+            print("README.md: the table of notebooks is out of date: make readme")
         return int(old != new)
     readme.write_text(new, encoding="utf-8", newline="\n")
     return 0
