@@ -21,6 +21,7 @@ from adamlib.experiments import (
     sweep,
 )
 from adamlib.figures import COLOURS, plot_epsilon, plot_gap, plot_sweep
+from adamlib.figures.colours import INK
 from adamlib.problems import bigrams, narrow_valley, random_two_layer_net
 
 RATES, EPSILONS = np.logspace(-4, 3, 22), np.logspace(-9, 4, 40)  # the notebook's
@@ -457,8 +458,8 @@ def test_plot_sweep_writes_where_the_eye_can_read():
     texts = {text.get_text(): text for text in ax.texts}
     assert {name: to_hex(text.get_color()) for name, text in texts.items()} == {
         "dark": "#ffffff",
-        "light": "#222222",
-        "none": "#222222",
+        "light": INK,
+        "none": INK,
         "along": "#ffffff",
         "here": "#000000",
     }

@@ -11,7 +11,6 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 
 from adamlib.experiments import (
-    FIRST_STEPS,
     NanSpread,
     Trace,
     first_step_map,
@@ -23,7 +22,7 @@ from adamlib.experiments import (
 from adamlib.figures import (
     COLOURS,
     DIALECT_COLOURS,
-    FIRST_STEP_COLOURS,
+    REGION_COLOURS,
     plot_average,
     plot_drift,
     plot_first_step_map,
@@ -109,12 +108,6 @@ def test_show_refuses_what_it_cannot_show():
         show(plot_losses(traces([1.0])), alt="abc")
     with pytest.raises(TypeError, match="figure must be a matplotlib Figure or Axes, got list"):
         show([1, 2], alt=ALT)
-
-
-def test_the_colours_can_be_told_apart_by_everybody():
-    okabe_ito = "#000000 #E69F00 #56B4E9 #009E73 #F0E442 #0072B2 #D55E00 #CC79A7".split()
-    assert set(COLOURS.values()) <= set(okabe_ito)
-    assert len(set(COLOURS.values())) == len(COLOURS)
 
 
 def paths(steps=30):
@@ -283,16 +276,11 @@ def words(ax) -> str:
 # --- first steps ----------------------------------------------------------------------------------
 
 
-def test_first_steps_have_a_colour_each():
-    assert list(FIRST_STEP_COLOURS) == list(FIRST_STEPS)
-    assert len(set(FIRST_STEP_COLOURS.values())) == len(FIRST_STEPS)
-
-
 def test_first_step_map_shows_every_outcome_where_it_is():
     data = first_step_map(np.float32, (-46, 4), (-44, 2), per_decade=2)
     ax = plot_first_step_map(data)
     rest, no_grad, no_eps, neither = ax.images
-    colours = {colour.lower(): name for name, colour in FIRST_STEP_COLOURS.items()}
+    colours = {colour.lower(): name for name, colour in REGION_COLOURS.items()}
     parts = [data.outcomes[1:, 1:], data.outcomes[1:, :1], data.outcomes[:1, 1:]]
     for image, part in zip((rest, no_grad, no_eps), parts, strict=True):
         shown = [colours[to_hex(rgb)] for row in image.get_array() for rgb in row]
@@ -309,6 +297,15 @@ def test_first_step_map_shows_every_outcome_where_it_is():
 def test_first_step_map_leaves_out_what_is_not_there():
     ax = plot_first_step_map(first_step_map(np.float32, (-4, 4), (-20, 2), per_decade=1))
     assert "fine" in words(ax) and "too long" not in words(ax) and "±∞" not in words(ax)
+
+
+@pytest.mark.parametrize("grads", [(-46, 6), (-30, 4), (-12, 4), (-4, 4), (3, 6)])
+def test_first_step_map_names_the_diagonal_where_it_is(grads):
+    ax = plot_first_step_map(first_step_map(np.float32, grads, (-20, 2), per_decade=1))
+    there = [text.get_position() for text in ax.texts if text.get_text() == "ε = |g|"]
+    assert len(there) == (grads[0] < 2)
+    for x, y in there:
+        assert max(grads[0], -20) < x < y < min(grads[1], 2) and y - x < 1.5
 
 
 def test_first_step_map_is_drawn_into_given_axes():

@@ -27,9 +27,8 @@ from adamlib.experiments import (
     train_in,
 )
 from adamlib.figures import (
-    FIRST_STEP_COLOURS,
     FORMAT_COLOURS,
-    PRECISION_COLOURS,
+    REGION_COLOURS,
     plot_averages_in,
     plot_precision_maps,
     plot_repairs,
@@ -499,21 +498,14 @@ def test_the_maps_show_what_was_measured():
     for ax, data in zip(figure.axes, maps, strict=False):
         (image,) = ax.images
         assert image.origin == "lower"
-        expected = [[to_rgb(PRECISION_COLOURS[name]) for name in row] for row in data.measured]
+        expected = [[to_rgb(REGION_COLOURS[name]) for name in row] for row in data.measured]
         np.testing.assert_array_equal(image.get_array(), expected)
         left, right, low, high = image.get_extent()
         assert (left, right, low, high) == pytest.approx((-48, 24, -48, 4))
         assert ax.get_title(loc="left") == data.dtype
     (legend,) = figure.legends
     named = {to_hex(patch.get_facecolor()) for patch in legend.get_patches()}
-    assert named == {to_hex(colour) for colour in PRECISION_COLOURS.values()}
-
-
-def test_the_maps_have_the_colours_of_notebook_03():
-    assert set(PRECISION_COLOURS) == set(PRECISION_STEPS)
-    assert len(set(PRECISION_COLOURS.values())) == len(PRECISION_STEPS)
-    for name in FIRST_STEP_COLOURS.keys() & PRECISION_COLOURS.keys():
-        assert PRECISION_COLOURS[name] == FIRST_STEP_COLOURS[name]
+    assert named == {to_hex(REGION_COLOURS[name]) for name in PRECISION_STEPS}
 
 
 def test_averages_are_drawn_whole_and_labelled_at_the_switch():

@@ -7,7 +7,6 @@ matplotlib.use("Agg")  # before pyplot: no window, on any machine
 import matplotlib.pyplot as plt
 import pytest
 
-from adamlib.experiments import NUMPY_WAYS, TORCH_WAYS
 from adamlib.figures import WAY_COLOURS, plot_floors, plot_step_times
 
 
@@ -62,8 +61,3 @@ def test_labels_do_not_overlap():
     same = {way: [(10, 1.0), (100, 1.0)] for way in ("compiled", "torch fused", "ours fused")}
     heights = sorted(text.xy[1] for text in plot_step_times(same).texts)
     assert all(b / a > 1.2 for a, b in zip(heights, heights[1:], strict=False))
-
-
-def test_ways_that_are_compared_have_colours_of_their_own():
-    assert len(set(WAY_COLOURS.values())) == len(WAY_COLOURS)
-    assert WAY_COLOURS.keys() <= {*NUMPY_WAYS, *TORCH_WAYS}

@@ -1,7 +1,8 @@
 """Draw traces: plot_*(data, ax) → ax, and show(figure, alt). No mathematics here.
 
 ===================  ===========================================================
-``base``             the look of the course: colours, axes, labels, and `show`
+``colours``          the palette: every colour, once, by name
+``base``             the look of the course: axes, labels, and `show`
 ``curves``           runs and steps against time
 ``paths``            runs in two coordinates
 ``averages``         what a moving average is made of
@@ -15,34 +16,29 @@
 """
 
 from .averages import plot_average, plot_uncorrected_step
-from .base import COLOURS, DIALECT_COLOURS, MINIMUM_ALT, check_alt, new_axes, png, show
+from .base import MINIMUM_ALT, check_alt, new_axes, png, show
+from .colours import (
+    COLOURS,
+    DIALECT_COLOURS,
+    FORMAT_COLOURS,
+    REGION_COLOURS,
+    WAY_COLOURS,
+)
 from .counterexamples import plot_denominators, plot_eps_threshold, plot_walks
 from .curves import plot_drift, plot_longest_steps, plot_losses, plot_shrinkage, plot_symptoms
 from .epsilon import plot_epsilon, plot_gap, plot_sweep
-from .first_steps import (
-    FIRST_STEP_COLOURS,
-    plot_first_step_map,
-    plot_nan_spread,
-    plot_step_lengths,
-)
+from .first_steps import plot_first_step_map, plot_nan_spread, plot_step_lengths
 from .paths import plot_paths
-from .precision import (
-    FORMAT_COLOURS,
-    PRECISION_COLOURS,
-    plot_averages_in,
-    plot_precision_maps,
-    plot_repairs,
-)
+from .precision import plot_averages_in, plot_precision_maps, plot_repairs
 from .scale import plot_apart, plot_width
-from .speed import WAY_COLOURS, plot_floors, plot_step_times
+from .speed import plot_floors, plot_step_times
 
 __all__ = [
     "COLOURS",
     "DIALECT_COLOURS",
-    "FIRST_STEP_COLOURS",
     "FORMAT_COLOURS",
     "MINIMUM_ALT",
-    "PRECISION_COLOURS",
+    "REGION_COLOURS",
     "WAY_COLOURS",
     "check_alt",
     "new_axes",

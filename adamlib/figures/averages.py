@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import COLOURS, label_beside, mixed, new_axes, own_style
+from .base import label_beside, new_axes, own_style
+from .colours import COLOURS, mixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

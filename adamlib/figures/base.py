@@ -1,4 +1,4 @@
-"""The look of the course: colours, axes, labels, and `show`."""
+"""The look of the course: axes, labels, and `show`."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -16,25 +15,6 @@ if TYPE_CHECKING:
 
 STYLE = Path(__file__).with_name("adamlib.mplstyle")
 MINIMUM_ALT = 40
-
-COLOURS = {
-    "SGD": "#000000",
-    "momentum": "#E69F00",
-    "RMSProp": "#009E73",
-    "Adam": "#0072B2",
-    "AMSGrad": "#CC79A7",
-    "without correction": "#D55E00",
-}
-"""The colour of a method, the same in every figure of the course (Okabe & Ito 2008)."""
-
-DIALECT_COLOURS = {
-    "outside": COLOURS["Adam"],
-    "without correction": COLOURS["without correction"],
-    "hat": "#6A51A3",
-    "inside": "#8C510A",
-    "none": "#555555",
-}
-"""The colour of a dialect of Adam, by where its ε stands or by what it leaves out."""
 
 
 def own_style() -> "AbstractContextManager[None]":
@@ -160,14 +140,3 @@ def label_beside(
 ) -> None:
     """Write a text so many points to the right of and above a place."""
     ax.annotate(text, (x, y), xytext=points, textcoords="offset points", color=colour, **style)
-
-
-def method_colour(label: str, otherwise: object) -> object:
-    """Return the colour of the method that a label begins with, if it names one."""
-    names = [name for name in COLOURS if label.startswith(name)]
-    return COLOURS[max(names, key=len)] if names else otherwise
-
-
-def mixed(method: str, grey: float, share: float) -> tuple[float, ...]:
-    """Return the colour of a method with a share of it replaced by white (1) or black (0)."""
-    return tuple((1 - share) * part + share * grey for part in to_rgb(COLOURS[method]))

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import Walk
-from .base import COLOURS, label_beside, method_colour, mixed, new_axes, own_style
+from .base import label_beside, new_axes, own_style
+from .colours import COLOURS, FAINT, INK, MUTED, method_colour, mixed
 from .curves import label_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GREY, DARK = "#767676", "#555555"
 DRAWN = 1500  # periods, evenly spaced on the logarithmic axis
 LINES = ("-", (0, (6, 2)), (0, (1, 1.2)))
 SHADES = (0.0, 0.4, 0.2)  # how much black is in the lines of one method
@@ -59,13 +59,13 @@ def plot_walks(
         label_beside(ax, label, steps[-1], middle[-1], (5, away), colour, annotation_clip=False)
     first = min(walk.steps[0] for walk in walks.values())
     for place, text in ((1, "the worst point"), (-1, "the best point")):
-        ax.axhline(place, color=GREY, linewidth=1, linestyle=":", zorder=1)
-        label_beside(ax, text, first, place, (4, 5 if place > 0 else -13), DARK, fontsize=9)
+        ax.axhline(place, color=FAINT, linewidth=1, linestyle=":", zorder=1)
+        label_beside(ax, text, first, place, (4, 5 if place > 0 else -13), MUTED, fontsize=9)
     if predicted is not None:
-        rings = dict(marker="o", markersize=5, markerfacecolor="#FFFFFF", linestyle="none")
-        ax.plot(*predicted, color="#222222", **rings)
+        rings = dict(marker="o", markersize=5, markerfacecolor="white", linestyle="none")
+        ax.plot(*predicted, color=INK, **rings)
         middle = len(predicted[0]) // 2
-        label_beside(ax, "predicted", *(p[middle] for p in predicted), (10, 4), "#222222")
+        label_beside(ax, "predicted", *(p[middle] for p in predicted), (10, 4), INK)
     ax.set(xscale="log", ylim=(-1.16, 1.16), yticks=[-1, -0.5, 0, 0.5, 1])
     ax.set(xlabel="step t", ylabel="position x", xlim=(first, None))
     return ax
@@ -110,11 +110,11 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) ->
 
 def _shade(label: str, drawn: dict[object, int]) -> tuple[object, object]:
     """Return colour and dashes of the next line; ``drawn`` counts those of each method."""
-    colour = method_colour(label, GREY)
+    colour = method_colour(label, FAINT)
     k = drawn.get(colour, 0) % len(LINES)
     drawn[colour] = drawn.get(colour, 0) + 1
-    if colour == GREY:
-        return GREY, LINES[k]
+    if colour == FAINT:
+        return FAINT, LINES[k]
     method = next(name for name, value in COLOURS.items() if value == colour)
     return mixed(method, 0.0, SHADES[k]), LINES[k]
 
@@ -151,12 +151,12 @@ def plot_eps_threshold(
     for sign, colour in ((1, wrong), (-1, right)):
         part = np.where(sign * derived[1] >= 0, derived[1], np.nan)
         top.plot(derived[0], part, color=colour)
-    top.axhline(0, color=GREY, linewidth=1)
+    top.axhline(0, color=FAINT, linewidth=1)
     top.scatter(eps, drifts, c=colours, s=22, zorder=3)
     bottom.scatter(eps, ends, c=colours, s=22, zorder=3)
     for ax in (top, bottom):
-        ax.axvline(threshold, color="#222222", linewidth=1.2, linestyle="--", zorder=1)
-    label_beside(top, f"ε* = {threshold:.4f}", threshold, drifts.max(), (7, -4), "#222222")
+        ax.axvline(threshold, color=INK, linewidth=1.2, linestyle="--", zorder=1)
+    label_beside(top, f"ε* = {threshold:.4f}", threshold, drifts.max(), (7, -4), INK)
     label_beside(top, "Adam climbs", eps[0], drifts[0] / 2, (0, 0), wrong, weight="bold")
     low = int(drifts.argmin())
     label_beside(top, "Adam descends", eps[low], drifts[low], (-30, -22), right, weight="bold")

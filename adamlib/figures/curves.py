@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import Trace
-from .base import (
+from .base import label_beside, label_end, new_axes, own_style
+from .colours import (
+    BACKGROUND_COLOURS,
     COLOURS,
     DIALECT_COLOURS,
-    label_beside,
-    label_end,
+    FAINT,
+    INK,
+    MUTED,
     method_colour,
-    new_axes,
-    own_style,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: "Axes | None
         limit = rates[shares <= 1].max()
         text = f"{method}:\nup to α = {limit:.2f}"
         label_beside(ax, text, limit, 1.0, (-4, 8), COLOURS[method], ha="right")
-    ax.axhline(1, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
+    ax.axhline(1, color=FAINT, linestyle="--", linewidth=1.2, zorder=1)
     ax.set(xscale="log", xlim=(rates[0], rates[-1]), ylim=(0, 1.25))
     ax.set(xlabel="learning rate α", ylabel="share of a swing left by a step")
     return ax
@@ -112,8 +113,8 @@ def plot_longest_steps(
         label_end(ax, len(values), values[-1], label, shade)
     last = max(len(values) for values in lengths.values())
     for label, height in bounds.items():
-        ax.axhline(height, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
-        above = dict(xytext=(0, 4), textcoords="offset points", ha="right", color="#555555")
+        ax.axhline(height, color=FAINT, linestyle="--", linewidth=1.2, zorder=1)
+        above = dict(xytext=(0, 4), textcoords="offset points", ha="right", color=MUTED)
         ax.annotate(label, (last, height), **above)
     ax.set(xlim=(0, last), ylim=(0, 1.12 * ax.dataLim.y1))
     ax.set(xlabel="step", ylabel="length of the step, |Δ|/α")
@@ -149,8 +150,8 @@ def plot_drift(
         drawn = np.where(values > 0, values, np.nan)
         ax.plot(np.arange(1, len(values) + 1), drawn, color=colour, linewidth=1.7)
         ends[label] = (drawn[-1], colour)
-    ax.axhline(1, color="#767676", linestyle="--", linewidth=1.2, zorder=1)
-    below = dict(xytext=(3, -13), textcoords="offset points", color="#555555", fontsize=9.5)
+    ax.axhline(1, color=FAINT, linestyle="--", linewidth=1.2, zorder=1)
+    below = dict(xytext=(3, -13), textcoords="offset points", color=MUTED, fontsize=9.5)
     ax.annotate("one step's length", (1, 1), **below)
     ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t")
     ax.set_ylabel("distance from the paper's path / lr")
@@ -200,19 +201,24 @@ def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Fi
         nrows=rows, ncols=columns, sharex=True, sharey=True, figsize=size, squeeze=False
     )
     for ax, trace in zip(panels.flat, wrong, strict=False):
-        ax.plot(right.losses, color="#B5B5B5", linewidth=4.5, solid_capstyle="round")
+        ax.plot(
+            right.losses,
+            color=BACKGROUND_COLOURS["right run"],
+            linewidth=4.5,
+            solid_capstyle="round",
+        )
         ax.plot(trace.losses, color=COLOURS["without correction"], linewidth=1.7)
         ax.set_title(trace.label, fontsize=9, loc="left", fontweight="bold")
         _mark_nan(ax, trace)
     for ax in panels.flat[len(wrong) :]:
         ax.set_axis_off()
     end = len(right.losses) - 1, right.losses[-1]
-    above = dict(xytext=(2, 13), textcoords="offset points", ha="right", color="#767676")
+    above = dict(xytext=(2, 13), textcoords="offset points", ha="right", color=FAINT)
     panels.flat[len(wrong) - 1].annotate(right.label, end, **above)
     top, ax = right.losses[0], panels[0, 0]
     ax.set(yscale="log", ylim=(top / 1e9, 8 * top), xlim=(-0.03 * len(right.losses), None))
-    ax.figure.supxlabel("step t", fontsize=11, color="#222222")
-    ax.figure.supylabel("loss before the step", fontsize=11, color="#222222")
+    ax.figure.supxlabel("step t", fontsize=11, color=INK)
+    ax.figure.supylabel("loss before the step", fontsize=11, color=INK)
     return ax.figure
 
 

@@ -11,20 +11,25 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from numpy.typing import ArrayLike, NDArray
 
 from ..experiments import Trace
-from .base import COLOURS, label_end, method_colour, new_axes, own_style
+from .base import label_end, new_axes, own_style
+from .colours import (
+    BACKGROUND_COLOURS,
+    COLOURS,
+    FAINT,
+    FALLEN_COLOURS,
+    INK,
+    MUTED,
+    ROSE_COLOUR,
+    SIGN_COLOUR,
+    method_colour,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROSE_COLOUR = "#EBC3A6"
-"""A run that ends higher than it began, or nowhere, on the map of lr and eps."""
-
-FALLEN = LinearSegmentedColormap.from_list(
-    "fallen", ["#F7F4EE", "#CFE1E8", "#7FB8CF", "#2E86B5", "#0B4F86", "#062A4F"]
-)
-GREY, SIGN_COLOUR = "#555555", "#8C510A"
-NOTE = dict(color="#767676", ha="right", fontsize=9.5)
+FALLEN = LinearSegmentedColormap.from_list("fallen", FALLEN_COLOURS)
+NOTE = dict(color=FAINT, ha="right", fontsize=9.5)
 
 
 @own_style()
@@ -90,7 +95,7 @@ def plot_sweep(
     for text, (eps, lr, *slope) in (notes or {}).items():
         _write(ax, fallen, trace, decades, text, eps, lr, *slope)
     for text, eps in (lines or {}).items():
-        ax.axvline(np.log10(eps), color="#222222", linestyle="--", linewidth=1)
+        ax.axvline(np.log10(eps), color=INK, linestyle="--", linewidth=1)
         above = dict(xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9.5)
         ax.annotate(text, (np.log10(eps), 1), xycoords=("data", "axes fraction"), **above)
     bar = ax.figure.colorbar(
@@ -123,7 +128,7 @@ def _write(
     row = np.abs(np.log10(trace.axes["lr"] / lr)).argmin()
     column = np.abs(np.log10(trace.axes["eps"] / eps)).argmin()
     dark = np.ma.filled(fallen[row, column], 0.0) < -decades / 2
-    style = dict(ha="center", va="center", color="white" if dark else "#222222")
+    style = dict(ha="center", va="center", color="white" if dark else INK)
     if slope is not None:
         angle = np.degrees(np.arctan(slope))
         style |= dict(rotation=angle, rotation_mode="anchor", transform_rotates_text=True)
@@ -197,19 +202,19 @@ def _draw_step_curve(ax: "Axes", sizes: NDArray, every: NDArray, eps: float) -> 
     ax.fill_between(
         10.0 ** np.repeat(edges, 2)[1:-1],
         0.45 * np.repeat(heights, 2) / heights.max(),
-        color="#C9CDD1",
+        color=BACKGROUND_COLOURS["histogram"],
         linewidth=0,
     )
     foot = np.quantile(sizes[sizes > 0], 0.02) / 2
     ax.text(foot, 0.09, "gradients", **NOTE)
-    ax.axvline(eps, color=GREY, linestyle=":", linewidth=1.2)
+    ax.axvline(eps, color=MUTED, linestyle=":", linewidth=1.2)
     left = eps < 1e-2 * high
     ax.annotate(
         "ε",
         (eps, 1.04),
         xytext=(5 if left else -5, 0),
         textcoords="offset points",
-        color=GREY,
+        color=MUTED,
         ha="left" if left else "right",
         va="center",
     )
@@ -225,7 +230,7 @@ def _draw_losses(ax: "Axes", trace: Trace, eps: float) -> None:
     steps = np.arange(trace.losses.shape[-1])
     chosen = trace.select(eps=eps).losses
     runs = [np.column_stack([steps, losses]) for losses in trace.losses]
-    ax.add_collection(LineCollection(runs, colors="#DADDE0", linewidths=1))
+    ax.add_collection(LineCollection(runs, colors=BACKGROUND_COLOURS["other runs"], linewidths=1))
     ax.plot(steps, chosen, color=COLOURS["Adam"])
     finite = trace.losses[np.isfinite(trace.losses) & (trace.losses > 0)]
     ax.set(yscale="log", xlabel="step t", xlim=(0, steps[-1]))

@@ -6,24 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 
-from ..experiments import FIRST_STEPS, FirstStepMap, NanSpread
-from .base import COLOURS, label_beside, label_end, new_axes, own_style
+from ..experiments import FirstStepMap, NanSpread
+from .base import label_beside, label_end, new_axes, own_style
+from .colours import COLOURS, INK, MUTED, NAN_COLOUR, NUMBER_COLOUR, REGION_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-NAN_COLOUR, NUMBER_COLOUR = "#262626", "#DCE9F2"
-"""NaN, and a number that is none, wherever a figure shows which is which."""
-
-FIRST_STEP_COLOURS = dict(
-    zip(
-        FIRST_STEPS,
-        (NAN_COLOUR, "#D55E00", "#F2B98C", "#F6EFA6", "#8CCBB5", "#DCE9F2"),
-        strict=True,
-    )
-)
-"""Regions of the map of first steps: warm is wrong, green is right."""
 
 FIRST_STEP_LABELS = {
     "too long": "too long:\n|g|/ε times lr",
@@ -52,7 +41,7 @@ def plot_first_step_map(data: FirstStepMap, ax: "Axes | None" = None) -> "Axes":
         stand to the left of the smallest gradient and below the smallest eps.
     """
     ax = new_axes(figsize=(7.6, 5.4)) if ax is None else ax
-    rgb = np.array([to_rgb(FIRST_STEP_COLOURS[name]) for name in data.outcomes.flat])
+    rgb = np.array([to_rgb(REGION_COLOURS[name]) for name in data.outcomes.flat])
     rgb = rgb.reshape(*data.outcomes.shape, 3)
     (x_zero, x_rest), (y_zero, y_rest) = _zero_and_rest(data.grads), _zero_and_rest(data.eps)
     zero, rest = slice(0, 1), slice(1, None)
@@ -107,10 +96,19 @@ def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero:
             ha="right",
             fontsize=9,
         )
-    along = dict(rotation=45, rotation_mode="anchor", transform_rotates_text=True)
-    ax.text(-36, -34.9, "ε = |g|", **along)
-    ax.axhline(-8, color="#222222", linestyle="--", linewidth=1)
-    label_end(ax, x[-1], -8, "ε = 10⁻⁸,\nthe default", "#222222")
+    _label_diagonal(ax, data)
+    ax.axhline(-8, color=INK, linestyle="--", linewidth=1)
+    label_end(ax, x[-1], -8, "ε = 10⁻⁸,\nthe default", INK)
+
+
+def _label_diagonal(ax: "Axes", data: FirstStepMap) -> None:
+    """Write ε = |g| along the line where both are equal, near its lower end."""
+    (x_low, x_high), (y_low, y_high) = (_zero_and_rest(v)[1] for v in (data.grads, data.eps))
+    low, high = max(x_low, y_low), min(x_high, y_high)
+    if low < high:
+        place = min(low + 8, (low + high) / 2)  # a tick away from the corner, if there is room
+        along = dict(rotation=45, rotation_mode="anchor", transform_rotates_text=True)
+        ax.text(place, place + 1.1, "ε = |g|", **along)
 
 
 @own_style()
@@ -187,8 +185,8 @@ def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -
         second; the measured length where the gradient is as large as ε is written beside it.
     """
     ax = new_axes() if ax is None else ax
-    ax.axvline(1, color="#555555", linestyle=":", linewidth=1.2)
-    ax.text(0.85, 0.9, "as large as ε", color="#555555", ha="right", va="center")
+    ax.axvline(1, color=MUTED, linestyle=":", linewidth=1.2)
+    ax.text(0.85, 0.9, "as large as ε", color=MUTED, ha="right", va="center")
     for name, face in zip(lines, (COLOURS["Adam"], "white"), strict=False):
         ax.plot(*lines[name], color=COLOURS["Adam"])
         ax.plot(*points[name], "o", color=COLOURS["Adam"], markerfacecolor=face, markersize=5)

@@ -8,7 +8,8 @@ from matplotlib import patheffects
 
 from ..experiments import Trace
 from ..problems import Problem
-from .base import method_colour, new_axes, own_style
+from .base import new_axes, own_style
+from .colours import BACKGROUND_COLOURS, INK, method_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,8 +59,8 @@ def plot_paths(problem: Problem, traces: Sequence[Trace], ax: "Axes | None" = No
     colours = [method_colour(trace.label, f"C{i % 7}") for i, trace in enumerate(traces)]
     for trace, colour in zip(traces, colours, strict=True):
         ax.plot(*trace.path.T, color=colour, marker=".", markersize=5, linewidth=1.4)
-    ax.plot(*problem.start, "o", color="#222222", markersize=8, markerfacecolor="white", zorder=5)
-    ax.plot(*minimum, "*", color="#222222", markersize=14, markeredgecolor="white", zorder=6)
+    ax.plot(*problem.start, "o", color=INK, markersize=8, markerfacecolor="white", zorder=5)
+    ax.plot(*minimum, "*", color=INK, markersize=14, markeredgecolor="white", zorder=6)
     _label_paths(ax, problem, traces, colours)
     return ax
 
@@ -83,7 +84,7 @@ def _draw_contours(ax: "Axes", problem: Problem) -> None:
     values = problem.value(np.stack(np.meshgrid(x, y), axis=-1))
     bottom = problem.value(problem.minimum)
     levels = bottom + (values.max() - bottom) * 2.5 ** np.arange(-8, 1)
-    ax.contour(x, y, values, levels=levels, colors="#cccccc", linewidths=0.8)
+    ax.contour(x, y, values, levels=levels, colors=BACKGROUND_COLOURS["contours"], linewidths=0.8)
 
 
 def _label_paths(
@@ -103,7 +104,7 @@ def _label_paths(
         boxes = np.array([_text_box(place, text) for place in places])
         clear = [_gaps(boxes, path).tolist() for path in paths]
         best = np.argmax(np.minimum(0.1, np.min(clear, axis=0))) if paths else 0
-        ax.text(*inches.inverted().transform(places[best]), text, color="#222222", **style)
+        ax.text(*inches.inverted().transform(places[best]), text, color=INK, **style)
         taken.append(boxes[best])
     (left, bottom), (right, top) = inches.transform(np.transpose([ax.get_xlim(), ax.get_ylim()]))
     for path, trace, colour in zip(paths, traces, colours, strict=True):

@@ -8,27 +8,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..experiments import PRECISION_STEPS, PrecisionMap
-from .base import COLOURS, new_axes, own_style
-from .first_steps import FIRST_STEP_COLOURS
+from ..experiments import PrecisionMap
+from .base import new_axes, own_style
+from .colours import BACKGROUND_COLOURS, FORMAT_COLOURS, INK, MUTED, REGION_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-PRECISION_COLOURS = {
-    name: FIRST_STEP_COLOURS.get(name, {"no step": "#C4C4C4", "eps gone": "#5FAE93"}.get(name))
-    for name in PRECISION_STEPS
-}
-"""Regions of the maps of first steps in four formats, those of notebook 03 and two more."""
-
-FORMAT_COLOURS = {
-    "float16": "#D55E00",
-    "bfloat16": "#6A51A3",
-    "float32": COLOURS["Adam"],
-    "float64": "#555555",
-}
-"""The colour of a number format."""
 
 REGION_LABELS = {
     "NaN": "NaN",
@@ -70,9 +56,9 @@ def plot_precision_maps(
     for ax in axes[len(maps) :]:
         ax.set_axis_off()
     figure = axes[0].figure
-    figure.supxlabel("size of the gradient |g|", fontsize=11, color="#222222")
-    figure.supylabel("ε, in the units of the gradient", fontsize=11, color="#222222")
-    names = {PRECISION_COLOURS[name]: text for name, text in REGION_LABELS.items()}
+    figure.supxlabel("size of the gradient |g|", fontsize=11, color=INK)
+    figure.supylabel("ε, in the units of the gradient", fontsize=11, color=INK)
+    names = {REGION_COLOURS[name]: text for name, text in REGION_LABELS.items()}
     patches = [Patch(color=colour, label=text) for colour, text in names.items()]
     style = dict(loc="outside upper center", frameon=False, fontsize=10, handlelength=1.1)
     figure.legend(
@@ -85,11 +71,11 @@ def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
     x, y = np.log10(data.grads), np.log10(data.eps)
     half = (x[1] - x[0]) / 2
     rgb = np.zeros((*data.measured.shape, 3))
-    for name, colour in PRECISION_COLOURS.items():
+    for name, colour in REGION_COLOURS.items():
         rgb[data.measured == name] = to_rgb(colour)
     extent = (x[0] - half, x[-1] + half, y[0] - half, y[-1] + half)
     ax.imshow(rgb, extent=extent, origin="lower", aspect="auto", interpolation="nearest")
-    ax.axhline(-8, color="#222222", linewidth=1.1)
+    ax.axhline(-8, color=INK, linewidth=1.1)
     ax.axhline(-8, color="white", linestyle=(0, (4, 4)), linewidth=1.1)
     ax.grid(False)
     ax.spines[:].set_visible(False)
@@ -124,10 +110,11 @@ def plot_averages_in(
     """
     ax = new_axes(figsize=(7.2, 4.0)) if ax is None else ax
     last = max(len(values) for values in averages.values())
-    ax.axvspan(switch, last, color="#F2F2F2", zorder=0)
+    ax.axvspan(switch, last, color=BACKGROUND_COLOURS["gradient 0"], zorder=0)
     for name, values in averages.items():
         exact = name == "float64"
-        style = dict(color="#BDBDBD", linewidth=5) if exact else dict(color=FORMAT_COLOURS[name])
+        wide = dict(color=BACKGROUND_COLOURS["exact average"], linewidth=5)
+        style = wide if exact else dict(color=FORMAT_COLOURS[name])
         ax.plot(np.arange(1, len(values) + 1), values, **style)
         below = dict(
             xytext=(-8, -24 if exact else -14), textcoords="offset points", ha="right", va="center"
@@ -136,7 +123,7 @@ def plot_averages_in(
         label = f"{name}: {stop:.2f}"
         ax.annotate(label, (switch, stop), color=FORMAT_COLOURS[name], **below)
     for x, text in ((switch / 2, "gradient 1"), ((switch + last) / 2, "gradient 0")):
-        ax.text(x, 1.04, text, ha="center", color="#555555")
+        ax.text(x, 1.04, text, ha="center", color=MUTED)
     ax.set(xlim=(0, last), ylim=(0, 1.12), xlabel="step t", ylabel="second moment v")
     return ax
 
@@ -168,7 +155,7 @@ def plot_repairs(
         options = dict(figsize=(8.6, 3.5), sharex=True, sharey=True, layout="constrained")
         axes = new_axes(ncols=len(formats), squeeze=False, **options).ravel()
     for ax, dtype in zip(axes, formats, strict=True):
-        ax.axvline(1, color="#222222", linewidth=1.1)
+        ax.axvline(1, color=INK, linewidth=1.1)
         for (name, state, repair), values in times.items():
             if name == dtype:
                 _draw_runs(ax, dtype, state, repairs.index(repair), values)
@@ -180,7 +167,7 @@ def plot_repairs(
         ax.tick_params(axis="y", length=0)
         ax.set_title(dtype, loc="left", fontsize=11, fontweight="bold")
     figure = axes[0].figure
-    figure.supxlabel("loss, in units of the loss in float64", fontsize=11, color="#222222")
+    figure.supxlabel("loss, in units of the loss in float64", fontsize=11, color=INK)
     return figure
 
 

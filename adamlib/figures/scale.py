@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiments import WidthScan, first_step_of_noise, gradient_at_width
-from .base import label_beside, label_end, mixed, new_axes, own_style
-from .precision import FORMAT_COLOURS
+from .base import label_beside, label_end, new_axes, own_style
+from .colours import FAINT, FORMAT_COLOURS, INK, mixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RANGE = (1e1, 1e16)  # widths drawn
-DARK = "#222222"
 
 
 @own_style()
@@ -48,14 +47,14 @@ def plot_apart(
         drawn = np.where(apart > 0, apart, np.nan)  # equal is nowhere on a logarithmic axis
         ax.plot(steps, drawn, color=colour, linewidth=1.6, linestyle=dashes)
         label_end(ax, steps[-1], apart[-1], name.replace(", ", ",\n"), colour)
-    ax.axvline(switch, color="#767676", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
+    ax.axvline(switch, color=FAINT, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
     place = (switch, 1e-11)
     label_beside(
         ax,
         "float32: the first unit that is on\nin one run and off in the other",
         *place,
         (7, 0),
-        DARK,
+        INK,
     )
     ax.set(yscale="log", ylim=(1e-18, 1), xlim=(0, None))
     ax.set(xlabel="step t", ylabel="largest distance of a parameter")
@@ -90,10 +89,10 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
     sigma = gradient_at_width(width, scan.n, scan.d_out, scan.losses.mean())
     dots = dict(linestyle="none", marker="o", markersize=4.5, zorder=3)
 
-    left.plot(width, sigma, color=DARK, linewidth=1.4)
-    left.plot(scan.widths, scan.gradients, color=DARK, **dots)
-    label_beside(left, "(8), first layer: $H^{-1/2}$", width[165], sigma[165], (6, 4), DARK)
-    label_beside(left, "measured", scan.widths[0], scan.gradients[0], (8, 6), DARK)
+    left.plot(width, sigma, color=INK, linewidth=1.4)
+    left.plot(scan.widths, scan.gradients, color=INK, **dots)
+    label_beside(left, "(8), first layer: $H^{-1/2}$", width[165], sigma[165], (6, 4), INK)
+    label_beside(left, "measured", scan.widths[0], scan.gradients[0], (8, 6), INK)
     for eps, steps, colour in zip(scan.eps, scan.steps, colours, strict=True):
         label = f"ε = $10^{{{round(np.log10(eps))}}}$"
         left.axhline(eps, color=colour, linewidth=1.8)

@@ -3,25 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .base import COLOURS, label_end, new_axes, own_style
+from .base import label_end, new_axes, own_style
+from .colours import INK, WAY_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WAY_COLOURS = {
-    "textbook": "#000000",
-    "in place": COLOURS["momentum"],
-    "blocked": COLOURS["RMSProp"],
-    "compiled": COLOURS["Adam"],
-    "torch single": COLOURS["without correction"],
-    "torch foreach": COLOURS["AMSGrad"],
-    "torch fused": "#56B4E9",
-    "ours fused": "#6A51A3",
-}
-"""The colour of a way to take the same step."""
-
 MARKERS = ("|", "o", "D")
-FLOOR = "#222222"
 LABELS_AT = 1.8  # times the largest size
 
 
@@ -44,9 +32,9 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
         One set of points a kind, the first ways on top; a thin line joins the points of a way.
     """
     ax = new_axes(figsize=(7.6, 0.55 * len(rows) + 1.5)) if ax is None else ax
-    ax.axvline(1, color=FLOOR, linewidth=1.1)
+    ax.axvline(1, color=INK, linewidth=1.1)
     for row, (way, values) in enumerate(rows.items()):
-        colour = WAY_COLOURS.get(way, FLOOR)
+        colour = WAY_COLOURS.get(way, INK)
         ax.plot([min(values.values()), max(values.values())], [row, row], color=colour, alpha=0.35)
         alone = len(values) == 1  # nothing to tell apart, so nothing to name
         for i, (kind, value) in enumerate(values.items()):
@@ -101,7 +89,7 @@ def plot_step_times(
         x, y = zip(*points, strict=True)
         ax.plot(x, y, color=WAY_COLOURS[way], marker="o", markersize=4)
         ends[way] = (x[-1], y[-1])
-    ax.plot(ax.dataLim.intervalx, [1, 1], color=FLOOR, linewidth=1.1, zorder=1)
+    ax.plot(ax.dataLim.intervalx, [1, 1], color=INK, linewidth=1.1, zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time, in units of the floor")
     above = 0.0
     for way, (x, y) in sorted(ends.items(), key=lambda entry: entry[1][1]):
