@@ -115,11 +115,11 @@ def test_no_question_about_news(tmp_path):
     assert "@jupyterlab/apputils-extension:announcements" in disabled
 
 
-def exported(folder: Path, config: str) -> str:
+def exported(folder: Path, **settings: str) -> str:
     """What `nbconvert --to html` makes of the first notebook with a figure."""
     source = ROOT / "notebooks" / "00_start_here.ipynb"
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(folder)]
-    variables = os.environ | {"JUPYTER_CONFIG_PATH": config, "JUPYTER_CONFIG_DIR": str(folder)}
+    variables = os.environ | {"JUPYTER_CONFIG_DIR": str(folder)} | settings
     subprocess.run([*command, str(source)], env=variables, check=True, capture_output=True)
     return (folder / "00_start_here.html").read_text(encoding="utf-8")
 
@@ -129,13 +129,13 @@ def test_html_exports_have_the_alt_texts_and_sizes(tmp_path):
     set_up.configure(str(ROOT), str(tmp_path))
     in_lab = lab.environment(tmp_path)["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]
     for config in (in_lab, str(tmp_path / "etc" / "jupyter")):
-        html = exported(tmp_path, config)
+        html = exported(tmp_path, JUPYTER_CONFIG_PATH=config)
         pictures = re.findall(r"<img[^>]*>", html)
         assert pictures and "No description has been provided" not in html
         for picture in pictures:
             assert re.search(r'alt="\w[^"]{39,}"', picture)
             assert re.search(r'width="\d+"', picture) and re.search(r'height="\d+"', picture)
-    assert "No description has been provided" in exported(tmp_path, str(tmp_path))
+    assert "No description has been provided" in exported(tmp_path, JUPYTER_NO_CONFIG="1")
 
 
 def test_the_users_own_settings_still_count(tmp_path, monkeypatch):
