@@ -9,6 +9,7 @@ BASE_PYTHON ?= python3
 PIP_ARGS ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+ENVIRONMENTS ?=
 JUNIT ?=
 SCREENSHOTS ?= screenshots
 BENCHMARKS ?= starting memory floor pages step sweep suite
@@ -74,8 +75,8 @@ notebooks-normal: $(READY)  ## write them in the normal form without running the
 readme: $(READY)  ## write the README's table from the first cells of the notebooks
 	@$(PY) tools/readme.py
 
-test-environments: $(READY)  ## the notebooks with other thread counts and instruction sets
-	@$(PY) tools/environments.py
+test-environments: $(READY)  ## the notebooks with other threads and instruction sets (ENVIRONMENTS=--first: one)
+	@$(PY) tools/environments.py $(ENVIRONMENTS)
 
 test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
 	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
@@ -86,7 +87,7 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tools/browser.py $(SCREENSHOTS)
 
-test-slow: test-upstream  ## what takes minutes and is run every night
+test-slow: test-upstream test-environments  ## what takes minutes and is run every night
 
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
 	@$(PY) -c "import expecttest" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) expecttest
