@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+import typing
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import torch
 import adamlib
 import adams
 from adamlib import DIALECTS, adam_step, identification, identify, init_state
-from adamlib.identification import MISTAKES, Told
+from adamlib.identification import MISTAKES, Settings, catalogue
+from adamlib.identification.paths import RTOL, dialect_paths, misfits
 
 USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 SETTINGS = (
@@ -127,16 +129,16 @@ def variant_factory(variant, told):
 
 
 def hundred_pairs():
-    told = Told(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
-    pairs = list(itertools.combinations(identification._relevant(told), 2))
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
+    pairs = list(itertools.combinations(catalogue.relevant(told), 2))
     random.Random(4).shuffle(pairs)
-    variants = [(pair, list(identification._mistaken(told, pair))) for pair in pairs]
+    variants = [(pair, list(catalogue.mistaken_variants(told, pair))) for pair in pairs]
     return [(pair, random.Random(5).choice(found)) for pair, found in variants if found][:100]
 
 
 @pytest.mark.parametrize("pair, variant", list(hundred_pairs()), ids=lambda value: str(value)[:60])
 def test_no_pair_of_mistakes_is_called_what_a_further_probe_refutes(pair, variant):
-    told = Told(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
     found = identify(
         variant_factory(variant, told), **USUAL, weight_decay=told.weight_decay, amsgrad=True
     )
@@ -144,25 +146,25 @@ def test_no_pair_of_mistakes_is_called_what_a_further_probe_refutes(pair, varian
     probe = further_probe(told, seed=6)
     path = identification.variant_path(variant, probe, told)
     entries = dict.fromkeys(found.names, [])
-    for name, expected in identification._dialect_paths(probe, told):
+    for name, expected in dialect_paths(probe, told):
         if name in entries:
             entries[name] = [*entries[name], expected]
-    for name in set(found.names) & identification.CHANGES.keys():
+    for name in set(found.names) & MISTAKES.keys():
         names = next((pair for pair in found.pairs if name in pair), (name,))
         entries[name] = [
             identification.variant_path(v, probe, told)
-            for v in identification._mistaken(told, names)
+            for v in catalogue.mistaken_variants(told, names)
         ]
     for name, paths in entries.items():
-        fits = [not identification._misfits(path, p, identification.RTOL).any() for p in paths]
+        fits = [not misfits(path, p, RTOL).any() for p in paths]
         assert any(fits), f"{name} is refuted"
 
 
 @pytest.mark.parametrize("decay, amsgrad", [(0.0, False), (0.01, False), (0.01, True)])
 def test_the_right_variant_is_adam_step(decay, amsgrad):
-    told = Told(1e-3, (0.9, 0.999), 1e-8, decay, amsgrad)
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, decay, amsgrad)
     probe = further_probe(told, seed=7)
-    for base in identification._bases(told):
+    for base in catalogue.right_variants(told):
         expected = identification.dialect_path("pytorch", probe, told, base.decay == "before")
         path = identification.variant_path(base, probe, told)
         np.testing.assert_allclose(path, expected, rtol=1e-12, atol=1e-14)
@@ -338,8 +340,28 @@ def test_bad_hyperparameters_are_refused(change, error, message):
 
 
 def test_every_mistake_can_be_made():
-    told = Told(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
-    assert set(identification._relevant(told)) == MISTAKES.keys() - {"gradient-mutated"}
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
+    assert set(catalogue.relevant(told)) == MISTAKES.keys() - {"gradient-mutated"}
+
+
+def test_every_position_of_a_switch_has_its_mistake_or_is_right():
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
+    found = [variant for _, ways in catalogue.CATALOGUE.values() for variant in ways]
+    for name, kind in typing.get_type_hints(catalogue.Variant).items():
+        positions = {getattr(v, name) for v in [*found, *catalogue.right_variants(told)]}
+        some = {bool: {False, True}, float: {1.0, -1.0}}
+        known = set(some.get(kind, typing.get_args(kind)))
+        assert positions | {getattr(catalogue.Variant(), name)} == known, name
+
+
+@pytest.mark.parametrize("slug", [slug for slug, (_, ways) in catalogue.CATALOGUE.items() if ways])
+def test_no_way_of_a_mistake_is_right(slug):
+    told = Settings(1e-3, (0.9, 0.999), 1e-8, 0.01, True)
+    probe = identification.make_probe(told)
+    right = [identification.variant_path(v, probe, told) for v in catalogue.right_variants(told)]
+    for variant in catalogue.mistaken_variants(told, [slug]):
+        path = identification.variant_path(variant, probe, told)
+        assert all(misfits(path, expected, RTOL).any() for expected in right), variant
 
 
 # The command line.

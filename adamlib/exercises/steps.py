@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adam import adam_step, init_state
-from ..identification import MISTAKES, Told, dialect_path, identify, make_probe
+from ..identification import MISTAKES, Settings, dialect_path, identify, make_probe
 from .base import NotAttempted, NotYet, show, shown_apart
 from .judges import Judge, array
 from .running import Answer
@@ -39,7 +39,7 @@ def a_step(
     coupled : str
         What to say where the decay enters the gradient instead.
     """
-    told = Told(**{**TOLD, "weight_decay": weight_decay})  # type: ignore[arg-type]
+    told = Settings(**{**TOLD, "weight_decay": weight_decay})  # type: ignore[arg-type]
 
     def judge(answer: Answer, solution: Callable[..., Any]) -> None:
         difference = _shortest(answer, told, dialect)
@@ -59,7 +59,7 @@ def a_step(
     return judge
 
 
-def stepper(answer: Answer, start: NDArray, told: Told) -> Callable[[NDArray], NDArray]:
+def stepper(answer: Answer, start: NDArray, told: Settings) -> Callable[[NDArray], NDArray]:
     """Drive a learner's step from a start, with the state that it returns."""
     memory: list[Any] = [start, np.zeros_like(start), np.zeros_like(start), 0]
     options = [told.lr, *told.betas, told.eps, *([told.weight_decay] if told.weight_decay else [])]
@@ -92,7 +92,7 @@ def _close(a: Any, b: Any) -> NDArray:
     return np.isclose(a, b, rtol=1e-9, atol=1e-13, equal_nan=True)
 
 
-def _shortest(answer: Answer, told: Told, dialect: str) -> tuple[str, str, str] | None:
+def _shortest(answer: Answer, told: Settings, dialect: str) -> tuple[str, str, str] | None:
     """Find the shortest run that differs: input, expected, got; None where none does."""
     start = 1.0 if told.weight_decay else 0.0
     differences = (_difference(answer, told, dialect, run, start) for run in RUNS)
@@ -100,7 +100,7 @@ def _shortest(answer: Answer, told: Told, dialect: str) -> tuple[str, str, str] 
 
 
 def _difference(
-    answer: Answer, told: Told, dialect: str, grads: Sequence[float], start: float
+    answer: Answer, told: Settings, dialect: str, grads: Sequence[float], start: float
 ) -> tuple[str, str, str] | None:
     step = stepper(answer, np.array([start]), told)
     got = [step(np.array([grad]))[0] for grad in grads][-1]
@@ -114,7 +114,7 @@ def _difference(
     return _input(grads, start, told), *shown_apart(param[0], got)
 
 
-def _input(grads: Sequence[float], start: float, told: Told) -> str:
+def _input(grads: Sequence[float], start: float, told: Settings) -> str:
     beta1, beta2 = told.betas
     options = f"lr={told.lr:g}, beta1={beta1:g}, beta2={beta2:g}, eps={told.eps:g}"
     decay = f", weight_decay={told.weight_decay:g}" if told.weight_decay else ""
@@ -124,7 +124,12 @@ def _input(grads: Sequence[float], start: float, told: Told) -> str:
 
 
 def _named(
-    answer: Answer, path: NDArray, told: Told, dialect: str, habits: Mapping[str, str], coupled: str
+    answer: Answer,
+    path: NDArray,
+    told: Settings,
+    dialect: str,
+    habits: Mapping[str, str],
+    coupled: str,
 ) -> tuple[str, str]:
     """Return the name of what the answer is, and what is wrong with it."""
 
@@ -146,7 +151,7 @@ def _named(
     if found.names:
         return found.names[0], f"this is the Adam of {found.names[0]}, not the one asked for."
     probe = make_probe(told)
-    usual = Told(**{**vars(told), **DEFAULTS})  # type: ignore[arg-type]
+    usual = Settings(**{**vars(told), **DEFAULTS})  # type: ignore[arg-type]
     if _close(path, dialect_path(dialect, probe, usual, decoupled=True)).all():
         return "arguments-ignored", "it uses the defaults, whatever lr, betas and eps it is given."
     return "", NOT_AN_ADAM
