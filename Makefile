@@ -28,7 +28,8 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up lab lab-reset edit test lint lint-code lint-spelling lint-notebooks lint-files \
+.PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
+        lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow \
         test-upstream bench clean
 
@@ -50,11 +51,14 @@ edit: $(READY)  ## open JupyterLab on the original notebooks
 test: $(READY)  ## unit tests, doctests and every notebook (JUNIT=report.xml, PYTEST_ARGS=...)
 	@$(PY) -m pytest -n logical $(if $(JUNIT),--junitxml=$(JUNIT)) $(PYTEST_ARGS)
 
-lint: lint-code lint-spelling lint-notebooks lint-files  ## everything that is checked without running it
+lint: lint-code lint-types lint-spelling lint-notebooks lint-files  ## everything that is checked without running it
 
 lint-code: $(READY)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+
+lint-types: $(READY)
+	@$(PY) -m mypy
 
 lint-spelling: $(READY)
 	@$(PY) -m codespell_lib
