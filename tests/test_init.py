@@ -1,5 +1,6 @@
 """The package as a whole: what `import adamlib` loads, costs and offers."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -57,14 +58,14 @@ def test_import_takes_at_most_twice_the_time_of_numpy():
 NAME = re.compile(r"\badamlib((?:\.[A-Za-z_]\w*)+)")
 
 
+MODULES = [name for name, home in adamlib._HOMES.items() if not home]
+
+
 def listed() -> dict[str, set[str]]:
-    """The names that each place lists, without the leading `adamlib.`."""
+    """The names that each place mentions, without the leading `adamlib.`."""
     return {
-        "docstring": set(re.findall(r"^``adamlib\.(\w+)``", adamlib.__doc__, re.MULTILINE)),
-        "__all__": set(adamlib.__all__),
+        "__init__.pyi": set(adamlib.__all__),
         "__dir__": {name for name in dir(adamlib) if not name.startswith("_")},
-        "_HOME": set(adamlib._HOME),
-        "_MODULES": set(adamlib._MODULES),
         "README.md": mentioned((ROOT / "README.md").read_text(encoding="utf-8")),
         **{path.name: mentioned(words(path)) for path in sorted(ROOT.glob("notebooks/*.ipynb"))},
     }
@@ -105,24 +106,35 @@ LISTED = [(place, name) for place, names in listed().items() for name in sorted(
 def test_every_name_that_is_listed_can_be_imported_and_used(place, name):
     value = found(name)
     assert value is not None
-    if name in adamlib._MODULES:
+    if name in MODULES:
         assert inspect.ismodule(value) and value.__name__ == f"adamlib.{name}"
-    elif name in adamlib._HOME:
-        assert value is getattr(found(adamlib._HOME[name]), name)
+    elif name in adamlib.__all__:
+        assert value is getattr(found(adamlib._HOMES[name]), name)
 
 
-def test_the_places_list_the_same_names():
-    places = listed()
-    assert places["docstring"] == places["_MODULES"]
-    assert places["__all__"] == places["_HOME"] | places["_MODULES"]
-    assert places["__all__"] <= places["__dir__"]
-    assert len(adamlib.__all__) == len(places["__all__"])
+def test_the_list_of_names_is_what_a_type_checker_reads_in_it():
+    """`__init__.py` takes the stub line by line; its grammar says the same."""
+    stub = ast.parse(Path(adamlib.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    bound = {
+        alias.asname: node.module or ""
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname  # `x as x`: exported, by PEP 484
+    }
+    assert bound == adamlib._HOMES
+    assert adamlib.__all__ == sorted(bound)
+    assert set(adamlib.__all__) <= set(dir(adamlib))
+
+
+def test_help_says_what_each_module_is_for():
+    assert re.findall(r"^``adamlib\.(\w+)``: \w", adamlib.__doc__, re.MULTILINE) == MODULES
 
 
 def test_every_module_is_listed_or_is_the_command_line():
     files = {path.stem for path in Path(adamlib.__file__).parent.iterdir() if path.suffix == ".py"}
     folders = {path.parent.name for path in Path(adamlib.__file__).parent.glob("*/__init__.py")}
-    assert files | folders == {*adamlib._MODULES, "__init__", "__main__"}
+    assert files | folders == {*MODULES, "__init__", "__main__"}
 
 
 def test_the_reader_of_names_reads():
@@ -131,7 +143,7 @@ def test_the_reader_of_names_reads():
     assert mentioned("from adamlib.x import (\n    y,\n    z,\n)") == {"x", "x.y", "x.z"}
 
 
-@pytest.mark.parametrize("name", adamlib._MODULES)
+@pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_used_after_a_bare_import(name):
     assert run(f"import adamlib; print(adamlib.{name}.__name__)") == f"adamlib.{name}\n"
 

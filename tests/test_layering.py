@@ -9,32 +9,8 @@ import pytest
 import adamlib
 
 FOLDER = Path(adamlib.__file__).parent
-# Each module imports only from those before it.
-ORDER = (
-    "state",
-    "checks",
-    "tables",
-    "floats",
-    "moments",
-    "dialects",
-    "adam",
-    "kernels",
-    "checkpoints",
-    "conversion",
-    "optimizer",
-    "compiled",
-    "pytorch",
-    "identification",
-    "problems",
-    "experiments",
-    "distributed",
-    "figures",
-    "sliders",
-    "exercises",
-    "settings",
-    "doctor",
-    "__main__",
-)
+# Each module imports only from those before it, as the list of public names has them.
+ORDER = (*(name for name, home in adamlib._HOMES.items() if not home), "__main__")
 TORCH = ("compiled", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
 HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
@@ -76,7 +52,7 @@ def full_names(node: ast.ImportFrom, module: str) -> list[str]:
         above = package[: len(package) - node.level + 1]
         base = ".".join([*above, *(node.module or "").split(".")]).rstrip(".")
     if base == "adamlib":  # from . import moments; from adamlib import ema
-        return [f"adamlib.{adamlib._HOME.get(a.name, a.name)}" for a in node.names]
+        return [f"adamlib.{adamlib._HOMES.get(a.name) or a.name}" for a in node.names]
     inner = base.removeprefix("adamlib.")
     names = [f"{base}.{a.name}" if f"{inner}.{a.name}" in MODULES else base for a in node.names]
     return list(dict.fromkeys(names))
