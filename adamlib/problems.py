@@ -14,9 +14,9 @@ from array_api_compat import array_namespace
 from numpy.typing import DTypeLike, NDArray
 
 from .checks import check_count
+from .state import Array
 
-Array = Any  # a NumPy array or a torch tensor
-Params = NDArray | dict[str, NDArray]
+Params = Array | dict[str, Array]
 ROUNDING, TURNS = 1e-13, 1000  # of a sum over a few dozen numbers; some thirty are enough
 
 
@@ -57,9 +57,37 @@ class Problem:
 
     def start_copy(self) -> Params:
         """Return a fresh copy of the start, for an optimizer to work on in place."""
-        if isinstance(self.start, dict):
-            return {name: array.copy() for name, array in self.start.items()}
-        return self.start.copy()
+        return like_start(self, repeated(self))
+
+
+def named(params: Params) -> dict[str, Array]:
+    """Return parameters as a dict; a single array has the name ``""``.
+
+    >>> named(3.0), named({"w": 3.0})
+    ({'': 3.0}, {'w': 3.0})
+    """
+    return params if isinstance(params, dict) else {"": params}
+
+
+def like_start(problem: Problem, params: dict[str, Array]) -> Params:
+    """Return `named` parameters in the structure that the problem's start has.
+
+    >>> like_start(narrow_valley(), {"": 3.0}), like_start(bigrams(2), {"W": 3.0})
+    (3.0, {'W': 3.0})
+    """
+    return params if isinstance(problem.start, dict) else params[""]
+
+
+def repeated(problem: Problem, grid: tuple[int, ...] = ()) -> dict[str, NDArray]:
+    """Return copies of the start, `named`, one for each run: shapes (*grid, *own shape).
+
+    >>> repeated(narrow_valley(), (2, 3))[""].shape
+    (2, 3, 2)
+    """
+    return {
+        name: np.broadcast_to(array, (*grid, *array.shape)).copy()
+        for name, array in named(problem.start).items()
+    }
 
 
 def narrow_valley(
@@ -205,13 +233,30 @@ def random_two_layer_net(
     if min(sizes) < 1:
         raise ValueError(f"Invalid sizes: {sizes} (expected 1 or more each)")
     rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal((n, d_in)), rng.standard_normal((n, d_out))
+    x, y = random_examples(rng, n, d_in, d_out, dtype)
     start = {}
     for i, (rows, fan_in) in enumerate([(h, d_in), (d_out, h)], start=1):
         bound = 1 / np.sqrt(fan_in)
         start[f"W{i}"] = rng.uniform(-bound, bound, (rows, fan_in)).astype(dtype)
         start[f"b{i}"] = rng.uniform(-bound, bound, rows).astype(dtype)
-    return two_layer_net(x.astype(dtype), y.astype(dtype), start)
+    return two_layer_net(x, y, start)
+
+
+def random_examples(
+    seed: int | np.random.Generator = 0,
+    n: int = 64,
+    d_in: int = 1000,
+    d_out: int = 10,
+    dtype: DTypeLike = np.float64,
+) -> tuple[NDArray, NDArray]:
+    """Draw the inputs (n, d_in) and targets (n, d_out) of `random_two_layer_net`.
+
+    >>> [array.shape for array in random_examples(n=4)]
+    [(4, 1000), (4, 10)]
+    """
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, d_in)), rng.standard_normal((n, d_out))
+    return x.astype(dtype), y.astype(dtype)
 
 
 def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from adamlib.experiments import interleaved, ratio, sweep
-from adamlib.problems import Problem, random_two_layer_net
+from adamlib.problems import Problem, random_examples, random_two_layer_net
 from timing import rounded, summary, write
 
 CLAIM = "a sweep takes at most a fifth of the time of looping torch.optim.Adam over its runs"
@@ -22,12 +22,6 @@ SIZES = {  # n, d_in, h, d_out, steps
     "four times as wide": (32, 20, 64, 2, 100),
     "the net of notebook 04": (64, 1000, 100, 10, 3),
 }
-
-
-def data(n: int, d_in: int, d_out: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and targets, as `random_two_layer_net` draws them."""
-    rng = np.random.default_rng(0)
-    return tuple(torch.from_numpy(rng.standard_normal((n, size))) for size in (d_in, d_out))
 
 
 def torch_run(problem: Problem, x: torch.Tensor, y: torch.Tensor, steps: int, **options: float):
@@ -56,7 +50,7 @@ def main() -> None:
     rounds, results = parser.parse_args().rounds, {}
     for name, (n, d_in, h, d_out, steps) in SIZES.items():
         net = random_two_layer_net(n=n, d_in=d_in, h=h, d_out=d_out)
-        x, y = data(n, d_in, d_out)
+        x, y = map(torch.from_numpy, random_examples(n=n, d_in=d_in, d_out=d_out))
 
         def ours(net=net, steps=steps):
             return sweep(net, steps, lr=LR, eps=EPS).losses

@@ -16,7 +16,7 @@ from adamlib.experiments import (
     best_run,
     momentum_sweep,
     parameter_rates,
-    scaled,
+    scale_loss,
     sharpness,
     sweep,
 )
@@ -45,15 +45,15 @@ def closed():
 # --- only the ratio counts ------------------------------------------------------------------------
 
 
-def test_scaled_multiplies_value_and_gradient_and_keeps_the_dtype():
+def test_scale_loss_multiplies_value_and_gradient_and_keeps_the_dtype():
     net = small_net(np.float32)
     value, grads = net.value_and_gradient(net.start)
-    small, small_grads = scaled(net, 0.25).value_and_gradient(net.start)
+    small, small_grads = scale_loss(net, 0.25).value_and_gradient(net.start)
     assert small == 0.25 * value
     for name, grad in grads.items():
         assert small_grads[name].dtype == np.float32
         np.testing.assert_array_equal(small_grads[name], grad / 4)
-    valley = scaled(narrow_valley((1.0, 4.0)), 3.0)
+    valley = scale_loss(narrow_valley((1.0, 4.0)), 3.0)
     np.testing.assert_array_equal(valley.gradient(np.array([2.0, 1.0])), [6.0, 12.0])
     assert valley.name == "narrow valley, loss × 3"
 
@@ -61,7 +61,7 @@ def test_scaled_multiplies_value_and_gradient_and_keeps_the_dtype():
 @pytest.mark.parametrize("factor", [0.0, -1.0, np.inf, np.nan])
 def test_a_factor_must_be_positive(factor):
     with pytest.raises(ValueError, match=r"Invalid factor: .* \(expected a positive number\)"):
-        scaled(narrow_valley(), factor)
+        scale_loss(narrow_valley(), factor)
 
 
 def torch_run(factor, eps):
@@ -90,9 +90,9 @@ def test_a_power_of_two_leaves_the_run_of_torch_too_equal_to_the_bit():
 
 def test_old_weight_decay_must_be_scaled_as_well():
     """Exercise 1 of the notebook."""
-    c = 2.0**-20
+    net, c = small_net(), 2.0**-20
     plain, right, wrong = (
-        sweep(scaled(small_net(), f), 100, lr=0.01, eps=f * 1e-8, weight_decay=decay).params["W1"]
+        sweep(scale_loss(net, f), 100, lr=0.01, eps=f * 1e-8, weight_decay=decay).params["W1"]
         for f, decay in ((1.0, 0.1), (c, c * 0.1), (c, 0.1))
     )
     np.testing.assert_array_equal(plain, right)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from adamlib.problems import narrow_valley, random_two_layer_net, two_layer_net
+from adamlib.problems import (
+    like_start,
+    named,
+    narrow_valley,
+    random_examples,
+    random_two_layer_net,
+    repeated,
+    two_layer_net,
+)
 
 SIZES = dict(n=5, d_in=7, h=6, d_out=3)
 RTOL = 1e-12  # float64, sums of a few terms in another order than torch's
@@ -21,10 +29,8 @@ def torch_net(net, params, x, y):
 
 
 def net_with_data(seed=0):
-    rng = np.random.default_rng(seed)
-    start = random_two_layer_net(seed, **SIZES).start
-    x, y = rng.standard_normal((5, 7)), rng.standard_normal((5, 3))
-    return two_layer_net(x, y, start), x, y
+    x, y = random_examples(seed, n=5, d_in=7, d_out=3)
+    return random_two_layer_net(seed, **SIZES), x, y
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -77,6 +83,15 @@ def test_the_start_copy_is_a_copy():
         assert not np.array_equal(
             *([next(iter(p.values())) if isinstance(p, dict) else p for p in (copy, again)])
         )
+
+
+def test_runs_side_by_side_start_apart_and_leave_the_problem_alone():
+    for problem in (narrow_valley(), random_two_layer_net(**SIZES)):
+        runs = repeated(problem, (3,))
+        for name, array in named(problem.start).items():
+            runs[name][0] += 1
+            np.testing.assert_array_equal(runs[name][1:], np.stack([array, array]))
+        assert type(like_start(problem, runs)) is type(problem.start)
 
 
 def test_the_valley_by_hand():

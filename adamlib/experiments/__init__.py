@@ -24,7 +24,7 @@ from .counterexamples import (
     rare_gradient,
     walk,
 )
-from .epsilon import best_run, momentum_sweep, parameter_rates, scaled, sharpness
+from .epsilon import best_run, momentum_sweep, parameter_rates, scale_loss, sharpness
 from .first_steps import (
     FIRST_STEPS,
     FirstStepMap,
@@ -110,7 +110,7 @@ __all__ = [
     "rms_step",
     "rmsprop",
     "run",
-    "scaled",
+    "scale_loss",
     "sharpness",
     "sgd",
     "smallest_finite_first_step",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_hyperparameters
 from ..moments import ema
-from ..problems import Params
+from ..problems import Params, named
 from .traces import Stepper
 
 Update = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
@@ -138,23 +138,19 @@ def rmsprop(lr: float, beta2: float = 0.9, eps: float = 1e-8) -> Callable[[Param
     return _stepper(update)
 
 
-class _Plain:
+class _RuleStepper:
     """Applies one rule to one array or to a dict of them; the memory starts at zero."""
 
     def __init__(self, params: Params, update: Update) -> None:
-        self.params, self.update = _named(params), update
+        self.params, self.update = named(params), update
         self.memory = {name: np.zeros_like(array) for name, array in self.params.items()}
 
     @np.errstate(all="ignore")  # where a rule divides by zero, its result says so
     def step(self, grads: Params) -> None:
-        for name, grad in _named(grads).items():
+        for name, grad in named(grads).items():
             change, self.memory[name] = self.update(grad, self.memory[name])
             self.params[name] -= change
 
 
-def _named(params: Params) -> dict[str, NDArray]:
-    return params if isinstance(params, dict) else {"": params}
-
-
 def _stepper(update: Update) -> Callable[[Params], Stepper]:
-    return lambda params: _Plain(params, update)
+    return lambda params: _RuleStepper(params, update)

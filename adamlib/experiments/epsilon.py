@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from ..adam import adam_step, init_state
 from ..checks import check_count, check_hyperparameters
 from ..moments import bias_correction, ema
-from ..problems import Params, Problem
+from ..problems import Params, Problem, like_start, named, repeated
 from .traces import Trace
 
 APART = 1e-6  # how far the gradients of a difference are apart
 
 
-def scaled(problem: Problem, factor: float) -> Problem:
+def scale_loss(problem: Problem, factor: float) -> Problem:
     """Return a problem with its value, and so its gradient, multiplied by a factor.
 
     Parameters
@@ -37,7 +37,7 @@ def scaled(problem: Problem, factor: float) -> Problem:
     Examples
     --------
     >>> from adamlib.problems import narrow_valley
-    >>> scaled(narrow_valley((1.0, 4.0)), 0.5).gradient(np.array([2.0, 1.0]))
+    >>> scale_loss(narrow_valley((1.0, 4.0)), 0.5).gradient(np.array([2.0, 1.0]))
     array([1., 2.])
 
     Notes
@@ -50,9 +50,8 @@ def scaled(problem: Problem, factor: float) -> Problem:
 
     def value_and_gradient(params: Params) -> tuple[Any, Params]:
         value, grads = problem.value_and_gradient(params)
-        if isinstance(grads, dict):
-            return factor * value, {name: factor * grad for name, grad in grads.items()}
-        return factor * value, factor * grads
+        grads = {name: factor * grad for name, grad in named(grads).items()}
+        return factor * value, like_start(problem, grads)
 
     name = f"{problem.name}, loss × {factor:g}"
     return Problem(name, value_and_gradient, problem.start, problem.minimum)
@@ -121,19 +120,19 @@ def momentum_sweep(
     if rates.ndim > 1:
         raise ValueError(f"lr has shape {rates.shape} (expected a number or one axis)")
     check_hyperparameters(rates, (beta, 0.0), 0.0, 0.0, allow_arrays=True)
-    params = _repeated(problem, rates.shape)
+    params = repeated(problem, rates.shape)
     average = {name: np.zeros_like(array) for name, array in params.items()}
     losses = np.empty((*rates.shape, steps))
     for t in range(steps):
-        losses[..., t], grads = problem.value_and_gradient(_like_start(problem, params))
-        for name, grad in _named(grads).items():
+        losses[..., t], grads = problem.value_and_gradient(like_start(problem, params))
+        for name, grad in named(grads).items():
             average[name] = ema(average[name], grad, beta)
             corrected = average[name] / bias_correction(beta, t + 1)
             direction = np.sign(corrected) if sign else corrected
             own = (None,) * (direction.ndim - rates.ndim)
             params[name] = params[name] - rates[(..., *own)].astype(direction.dtype) * direction
     axes = {"lr": rates} if rates.ndim else {}
-    return Trace(label or problem.name, losses, _like_start(problem, params), axes=axes)
+    return Trace(label or problem.name, losses, like_start(problem, params), axes=axes)
 
 
 def best_run(trace: Trace) -> Trace:
@@ -235,10 +234,10 @@ def parameter_rates(
     eps = np.asarray(eps, dtype=np.float64)
     if eps.ndim != 1:
         raise ValueError(f"eps has shape {eps.shape} (expected one axis)")
-    params = _repeated(problem, eps.shape)
+    params = repeated(problem, eps.shape)
     states = {name: init_state(array) for name, array in params.items()}
     for _ in range(steps):
-        grads = _named(problem.gradient(_like_start(problem, params)))
+        grads = named(problem.gradient(like_start(problem, params)))
         for name, array in params.items():
             beside = eps[(..., *[None] * (array.ndim - 1))]
             params[name], states[name] = adam_step(
@@ -282,34 +281,18 @@ def sharpness(problem: Problem, params: Params, rates: ArrayLike = 1.0) -> float
     -----
     From differences of the gradient, 2·10⁻⁶ apart. Taught in: notebook 05.
     """
-    named = _named(params)
-    point = np.concatenate([array.ravel() for array in named.values()])
+    at = named(params)
+    point = np.concatenate([array.ravel() for array in at.values()])
 
     def gradients(points: NDArray) -> NDArray:
-        ends = np.cumsum([array.size for array in named.values()])[:-1]
-        parts = zip(named.items(), np.split(points, ends, axis=1), strict=True)
+        ends = np.cumsum([array.size for array in at.values()])[:-1]
+        parts = zip(at.items(), np.split(points, ends, axis=1), strict=True)
         there = {name: part.reshape(-1, *array.shape) for (name, array), part in parts}
-        grads = _named(problem.gradient(_like_start(problem, there)))
-        return np.hstack([grads[name].reshape(len(points), -1) for name in named])
+        grads = named(problem.gradient(like_start(problem, there)))
+        return np.hstack([grads[name].reshape(len(points), -1) for name in at])
 
     steps = APART * np.eye(point.size)
     hessian = (gradients(point + steps) - gradients(point - steps)) / (2 * APART)
     root = np.sqrt(np.broadcast_to(rates, point.shape))
     scaled_hessian = root[:, None] * (hessian + hessian.T) / 2 * root
     return float(np.linalg.eigvalsh(scaled_hessian)[-1])
-
-
-def _repeated(problem: Problem, grid: tuple[int, ...]) -> dict[str, NDArray]:
-    """The start, with leading axes: one copy for each run."""
-    return {
-        name: np.broadcast_to(array, (*grid, *array.shape)).copy()
-        for name, array in _named(problem.start).items()
-    }
-
-
-def _named(params: Params) -> dict[str, NDArray]:
-    return params if isinstance(params, dict) else {"": params}
-
-
-def _like_start(problem: Problem, params: dict[str, NDArray]) -> Params:
-    return params if isinstance(problem.start, dict) else params[""]

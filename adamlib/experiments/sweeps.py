@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..adam import adam_step, init_state
 from ..checks import check_count, check_hyperparameters, one_of
-from ..problems import Array, Problem
+from ..problems import Array, Problem, like_start, named, repeated
 from .traces import Trace
 
 BACKENDS = ("numpy", "torch")
@@ -92,22 +92,19 @@ def sweep(
     grid = tuple(len(values) for values in axes.values())
     lr, eps = lr[(..., *[None] * eps.ndim)], eps  # lr is the first axis, eps the second
 
-    params = {
-        name: _of_library(backend, np.broadcast_to(array, (*grid, *array.shape)).copy())
-        for name, array in _named(problem.start).items()
-    }
+    params = {name: _of_library(backend, array) for name, array in repeated(problem, grid).items()}
     rates = {name: _beside(backend, p, lr, eps, grid) for name, p in params.items()}
     states = {name: init_state(p, options.get("amsgrad", False)) for name, p in params.items()}
     losses = np.empty((*grid, steps))
     for t in _counted(steps, progress):
-        value, grads = problem.value_and_gradient(_like_start(problem, params))
+        value, grads = problem.value_and_gradient(like_start(problem, params))
         losses[..., t] = _checked_value(problem, value, grid)
-        for name, grad in _named(grads).items():
+        for name, grad in named(grads).items():
             params[name], states[name] = adam_step(
                 params[name], grad, states[name], **rates[name], **options
             )
     final = {name: np.asarray(array) for name, array in params.items()}
-    return Trace(label or problem.name, losses, _like_start(problem, final), axes=axes)
+    return Trace(label or problem.name, losses, like_start(problem, final), axes=axes)
 
 
 def _axis(name: str, values: float | ArrayLike) -> NDArray:
@@ -128,14 +125,6 @@ def _beside(
         name: _of_library(backend, array) if array.size > 1 else float(array.item())
         for name, array in arrays.items()
     }
-
-
-def _named(params: Any) -> dict[str, Array]:
-    return params if isinstance(params, dict) else {"": params}
-
-
-def _like_start(problem: Problem, params: dict[str, Array]) -> Any:
-    return params if isinstance(problem.start, dict) else params[""]
 
 
 def _of_library(backend: str, array: NDArray) -> Array:
