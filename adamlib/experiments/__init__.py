@@ -28,11 +28,9 @@ from .epsilon import best_run, momentum_sweep, parameter_rates, scale_loss, shar
 from .first_steps import (
     FIRST_STEPS,
     FirstStepMap,
-    NanSpread,
     classify_first_step,
     first_step,
     first_step_map,
-    nan_spread,
     rms_step,
     smallest_finite_first_step,
 )
@@ -63,7 +61,7 @@ from .speed import (
     torch_step,
 )
 from .sweeps import sweep
-from .traces import Stepper, Trace, run
+from .traces import NanSpread, Stepper, Trace, nan_spread, run
 from .traffic import Traffic, numpy_traffic, torch_traffic
 
 __all__ = [

@@ -1,6 +1,5 @@
-"""What a first step comes to, where NaN goes from it, and how long a step is beside eps."""
+"""What a first step comes to, and how long a step is beside eps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,6 @@ from ..adam import adam_step, init_state
 from ..checks import check_count
 from ..floats import float_format, underflow_gradient
 from ..moments import ema
-from ..problems import Params, Problem
-from .traces import Stepper
 
 FIRST_STEPS = ("NaN", "infinite", "too long", "arbitrary", "fine", "held back")
 """What a first step can come to; see `classify_first_step`."""
@@ -303,77 +300,6 @@ def _zero_and_decades(decades: tuple[int, int], per_decade: int) -> NDArray[np.f
         raise ValueError(f"Invalid decades: {decades} (expected an increasing pair)")
     centres = first + (np.arange(per_decade * (last - first)) + 0.5) / per_decade
     return np.concatenate([[0.0], 10.0**centres])
-
-
-@dataclass(frozen=True, eq=False)
-class NanSpread:
-    """Where a run has NaN, from update to update.
-
-    Attributes
-    ----------
-    losses : ndarray of float64, shape (updates + 1,)
-        The loss at the start and after each update.
-    masks : list of dict of ndarray of bool, length updates + 1
-        For each parameter where it is NaN, at the start and after each update.
-    """
-
-    losses: NDArray[np.float64]
-    masks: list[dict[str, NDArray[np.bool_]]]
-
-    def counts(self) -> list[dict[str, int]]:
-        """Number of NaN in each parameter, at the start and after each update."""
-        return [{name: int(mask.sum()) for name, mask in masks.items()} for masks in self.masks]
-
-
-def nan_spread(
-    problem: Problem, optimizer: Callable[[Params], Stepper], updates: int = 2
-) -> NanSpread:
-    """Run an optimizer and record where the parameters are NaN.
-
-    Parameters
-    ----------
-    problem : Problem
-        With parameters in a dict; not changed.
-    optimizer : callable
-        Takes the parameters and returns the optimizer that updates them in place.
-    updates : int
-        Number of updates, 0 or more.
-
-    Returns
-    -------
-    NanSpread
-
-    Raises
-    ------
-    ValueError
-        ``Invalid number of updates: -1 (expected 0 or more)``.
-    TypeError
-        ``nan_spread needs parameters in a dict, got ndarray``.
-
-    Examples
-    --------
-    >>> from adamlib import Adam
-    >>> from adamlib.problems import random_two_layer_net
-    >>> net = random_two_layer_net(n=8, d_in=3, h=2, d_out=1)
-    >>> nan_spread(net, lambda params: Adam(params), updates=1).counts()[-1]
-    {'W1': 0, 'b1': 0, 'W2': 0, 'b2': 0}
-
-    Notes
-    -----
-    Taught in: notebook 03.
-    """
-    check_count("number of updates", updates, 0)
-    params = problem.start_copy()
-    if not isinstance(params, dict):
-        raise TypeError(f"nan_spread needs parameters in a dict, got {type(params).__name__}")
-    stepper = optimizer(params)
-    losses, masks = np.empty(updates + 1), []
-    for t in range(updates + 1):
-        losses[t], grads = problem.value_and_gradient(params)
-        masks.append({name: np.isnan(array) for name, array in params.items()})
-        if t < updates:
-            stepper.step(grads)
-    return NanSpread(losses, masks)
 
 
 def rms_step(

@@ -214,6 +214,66 @@ def run(
     return Trace(label or problem.name, losses, params, np.array(path) if keep_path else None)
 
 
+@dataclass(frozen=True, eq=False)
+class NanSpread:
+    """Where a run has NaN, from update to update.
+
+    Attributes
+    ----------
+    losses : ndarray of float64, shape (updates + 1,)
+        The loss at the start and after each update.
+    masks : list of dict of ndarray of bool, length updates + 1
+        For each parameter where it is NaN, at the start and after each update.
+    """
+
+    losses: NDArray[np.float64]
+    masks: list[dict[str, NDArray[np.bool_]]]
+
+    def counts(self) -> list[dict[str, int]]:
+        """Number of NaN in each parameter, at the start and after each update."""
+        return [{name: int(mask.sum()) for name, mask in masks.items()} for masks in self.masks]
+
+
+def nan_spread(
+    problem: Problem, optimizer: Callable[[Params], Stepper], updates: int = 2
+) -> NanSpread:
+    """Run an optimizer and record where the parameters are NaN.
+
+    Parameters
+    ----------
+    problem : Problem
+        With parameters in a dict; not changed.
+    optimizer : callable
+        Takes the parameters and returns the optimizer that updates them in place.
+    updates : int
+        Number of updates, 0 or more.
+
+    Returns
+    -------
+    NanSpread
+
+    Examples
+    --------
+    >>> from adamlib import Adam
+    >>> from adamlib.problems import random_two_layer_net
+    >>> net = random_two_layer_net(n=8, d_in=3, h=2, d_out=1)
+    >>> nan_spread(net, lambda params: Adam(params), updates=1).counts()[-1]
+    {'W1': 0, 'b1': 0, 'W2': 0, 'b2': 0}
+    """
+    check_count("number of updates", updates, 0)
+    params = problem.start_copy()
+    if not isinstance(params, dict):
+        raise TypeError(f"nan_spread needs parameters in a dict, got {type(params).__name__}")
+    stepper = optimizer(params)
+    losses, masks = np.empty(updates + 1), []
+    for t in range(updates + 1):
+        losses[t], grads = problem.value_and_gradient(params)
+        masks.append({name: np.isnan(array) for name, array in params.items()})
+        if t < updates:
+            stepper.step(grads)
+    return NanSpread(losses, masks)
+
+
 def _place(name: str, values: NDArray, value: float) -> int:
     found = np.flatnonzero(np.isclose(values, value, rtol=1e-9, atol=0))
     if len(found) != 1:
