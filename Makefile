@@ -89,7 +89,7 @@ test-frameworks: $(READY)  ## the dialects beside the real libraries (one more G
 
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
-	@$(PY) tools/browser.py $(SCREENSHOTS)
+	@$(PY) tests/browser/browser.py $(SCREENSHOTS)
 
 test-slow: test-upstream test-environments  ## what takes minutes and is run every night
 

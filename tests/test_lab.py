@@ -41,7 +41,7 @@ def test_the_copy_has_everything_and_is_trusted(course):
 
 
 def test_the_copy_says_what_a_kernel_here_says_of_itself(course):
-    """Otherwise JupyterLab writes it in and marks the notebook as changed; see tools/browser.py."""
+    """Otherwise JupyterLab writes it in and marks the notebook as changed; see tests/browser."""
     lab.make_work(course)
     notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
     manager, client = start_new_kernel(kernel_name="python3")

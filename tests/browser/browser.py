@@ -1,6 +1,6 @@
 """Drive `make lab` with a real Chromium, as a reader would: open, look, Run All.
 
-    python tools/browser.py [folder for screenshots]
+    python tests/browser/browser.py [folder for screenshots]
 
 For every notebook of the reader's copy: no dialog or question appears, nothing is marked as changed
 before something is, the mathematics is rendered, and 'Run All Cells' ends with every cell run and
@@ -28,9 +28,10 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from lab import move_aside
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 
-ROOT = Path(__file__).resolve().parent.parent
+from lab import ROOT, move_aside
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -157,8 +158,8 @@ def check_mathematics(page: Page, path: Path) -> None:
     formulas, text = rendered_text(page)
     check(formulas > 0, f"{path.name}: no formula is rendered")
     check("$$" not in text, f"{path.name}: raw $$ is visible")
-    errors = page.locator("mjx-merror").count()
-    check(errors == 0, f"{path.name}: MathJax refuses {errors} formulas")
+    refused = page.locator("mjx-merror").count()
+    check(refused == 0, f"{path.name}: MathJax refuses {refused} formulas")
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -244,8 +245,8 @@ def check_sliders(page: Page, path: Path, pictures: Path) -> int:
             seen.add(picture)
             cell.screenshot(path=pictures / f"{path.stem}-slider-{index}-{number}.png")
         check(len(seen) == 3, f"{path.name}: three places of the slider, {len(seen)} pictures")
-        errors = cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
-        check(errors == 0, f"{path.name}: the slider prints an error")
+        printed = cell.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
+        check(printed == 0, f"{path.name}: the slider prints an error")
     return len(found)
 
 
