@@ -22,7 +22,7 @@ from adamlib.experiments import (
     eps_threshold,
     periodic_average,
     rare_gradient,
-    walk,
+    walk_on_interval,
 )
 from adamlib.figures import COLOURS, plot_denominators, plot_eps_threshold, plot_walks
 
@@ -193,7 +193,7 @@ def test_a_walk_is_where_torch_is(gradients, lr, amsgrad):
     """Ends, lowest and highest points, well beyond the place where the periods repeat."""
     periods = 60
     path = torch_path(gradients, 101 * periods, lr, start=0.25, amsgrad=amsgrad)
-    there = walk(gradients, periods, lr, start=0.25, betas=BETAS, amsgrad=amsgrad)
+    there = walk_on_interval(gradients, periods, lr, start=0.25, betas=BETAS, amsgrad=amsgrad)
     rows = path.reshape(periods, 101)
     assert there.steps.tolist() == [101 * (k + 1) for k in range(periods)]
     for found, expected in (
@@ -206,7 +206,7 @@ def test_a_walk_is_where_torch_is(gradients, lr, amsgrad):
 
 def test_a_walk_that_is_shorter_than_the_memory():
     path = torch_path(SMALL, 3, 0.1, betas=BETAS, eps=0.5, start=-1.0)
-    there = walk(SMALL, 1, 0.1, betas=BETAS, eps=0.5, start=-1.0)
+    there = walk_on_interval(SMALL, 1, 0.1, betas=BETAS, eps=0.5, start=-1.0)
     np.testing.assert_allclose(there.end, path[-1:], rtol=0, atol=1e-14)
 
 
@@ -220,12 +220,14 @@ def test_a_walk_of_optax():
         largest = max(largest, v / (1 - 0.99**t))
         x = min(1, max(-1, x - falling(t) * m / (1 - 0.9**t) / (largest**0.5 + 1e-8)))
         found.append(x)
-    there = walk(FIRST, 60, falling, betas=BETAS, amsgrad=True, dialect="optax")
+    there = walk_on_interval(FIRST, 60, falling, betas=BETAS, amsgrad=True, dialect="optax")
     np.testing.assert_allclose(there.end, found[100::101], rtol=0, atol=1e-12)
 
 
 def test_the_papers_claim_after_a_hundred_thousand_steps():
-    adam, amsgrad = (walk(FIRST, 990, falling, betas=BETAS, amsgrad=kind) for kind in (False, True))
+    adam, amsgrad = (
+        walk_on_interval(FIRST, 990, falling, betas=BETAS, amsgrad=kind) for kind in (False, True)
+    )
     assert adam.low[-1] > 0.99 and amsgrad.high[-1] < -0.99
     assert adam.middle[-1] == pytest.approx(0.9955, abs=1e-4)
     assert amsgrad.middle[-1] == pytest.approx(-0.9957, abs=1e-4)
@@ -233,7 +235,7 @@ def test_the_papers_claim_after_a_hundred_thousand_steps():
 
 def test_the_late_gradient_takes_amsgrad_millions_of_steps():
     """Step by step in plain Python: 5.8 million steps, some seconds."""
-    there = walk(LAST, 58_000, falling, betas=BETAS, amsgrad=True)
+    there = walk_on_interval(LAST, 58_000, falling, betas=BETAS, amsgrad=True)
     m = v = largest = x = 0.0
     power1 = power2 = 1.0
     found = []
@@ -255,30 +257,32 @@ def test_the_late_gradient_takes_amsgrad_millions_of_steps():
 def test_a_constant_rate_of_one_half_sweeps_the_interval():
     for gradients in (FIRST, LAST):
         for kind in (False, True):
-            there = walk(gradients, 990, 0.5, betas=BETAS, amsgrad=kind)
+            there = walk_on_interval(gradients, 990, 0.5, betas=BETAS, amsgrad=kind)
             assert (there.low[-1], there.high[-1]) == (-1.0, 1.0)
 
 
 def test_a_walk_has_the_betas_of_adam_unless_told_otherwise():
     path = torch_path(FIRST, 3 * 101, 0.01, betas=(0.9, 0.999))
-    np.testing.assert_allclose(walk(FIRST, 3, 0.01).end, path[100::101], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        walk_on_interval(FIRST, 3, 0.01).end, path[100::101], rtol=0, atol=1e-12
+    )
 
 
 def test_a_larger_beta2_mends_the_first_example():
-    assert walk(SMALL, 3333, 0.01, betas=(0.0, 1 / 17)).end[-1] > 0.98
-    assert walk(SMALL, 3333, 0.01, betas=(0.0, 0.4)).end[-1] < -0.98
+    assert walk_on_interval(SMALL, 3333, 0.01, betas=(0.0, 1 / 17)).end[-1] > 0.98
+    assert walk_on_interval(SMALL, 3333, 0.01, betas=(0.0, 0.4)).end[-1] < -0.98
 
 
 @pytest.mark.parametrize("periods", [0, 1.0, True])
 def test_a_walk_needs_a_number_of_periods(periods):
     with pytest.raises(ValueError, match="Invalid number of periods: .* \\(expected 1 or more\\)"):
-        walk(SMALL, periods, 0.1)
+        walk_on_interval(SMALL, periods, 0.1)
 
 
 @pytest.mark.parametrize("start", [-1.5, 2, math.nan])
 def test_a_walk_starts_in_the_interval(start):
     with pytest.raises(ValueError, match="Invalid start: .* \\(expected -1 to 1\\)"):
-        walk(SMALL, 1, 0.1, start=start)
+        walk_on_interval(SMALL, 1, 0.1, start=start)
 
 
 # --- denominators --------------------------------------------------------------------------------
@@ -351,8 +355,11 @@ def test_an_outlier_is_forgotten_by_adam_only(capsys):
 
 
 def test_plot_walks_draws_bands_and_middles():
-    walks = {"Adam": walk(FIRST, 30, falling), "AMSGrad": walk(FIRST, 40, falling, amsgrad=True)}
-    walks["AMSGrad,\nlate"] = walk(LAST, 50, falling, amsgrad=True)
+    walks = {
+        "Adam": walk_on_interval(FIRST, 30, falling),
+        "AMSGrad": walk_on_interval(FIRST, 40, falling, amsgrad=True),
+    }
+    walks["AMSGrad,\nlate"] = walk_on_interval(LAST, 50, falling, amsgrad=True)
     predicted = np.array([200.0, 400.0, 800.0]), np.array([0.0, -0.1, -0.2])
     ax = plot_walks(walks, predicted)
     for line, label in zip(ax.lines, walks, strict=False):
@@ -374,7 +381,7 @@ def test_plot_walks_draws_bands_and_middles():
 
 
 def test_plot_walks_thins_out_long_walks_and_keeps_their_end():
-    there = walk(SMALL, 50_000, 1e-5, betas=SMALL_BETAS)
+    there = walk_on_interval(SMALL, 50_000, 1e-5, betas=SMALL_BETAS)
     line = plot_walks({"Adam": there}).lines[0]
     assert len(line.get_xdata()) < 2000
     assert line.get_xdata()[[0, -1]].tolist() == [3, 150_000]

@@ -6,7 +6,7 @@
 ``sweeps``           many runs at once, over lr and eps
 ``epsilon``          what eps does to whole runs: rates, sharpness, the best of a sweep
 ``first_steps``      what a first step comes to, with and without eps
-``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk`
+``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk_on_interval`
 ``precision``        Adam in 16 bits: its first step, its averages, and how to train
 ``traffic``          the bytes that a step moves, counted
 ``speed``            ways to take the same step, and how to compare their times
@@ -22,7 +22,7 @@ from .counterexamples import (
     eps_threshold,
     periodic_average,
     rare_gradient,
-    walk,
+    walk_on_interval,
 )
 from .epsilon import best_run, momentum_sweep, parameter_rates, scale_loss, sharpness
 from .first_steps import (
@@ -119,6 +119,6 @@ __all__ = [
     "torch_step",
     "torch_traffic",
     "train_in",
-    "walk",
+    "walk_on_interval",
     "width_scan",
 ]

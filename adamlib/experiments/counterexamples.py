@@ -233,7 +233,7 @@ class Walk:
         return (self.low + self.high) / 2
 
 
-def walk(
+def walk_on_interval(
     gradients: ArrayLike,
     periods: int,
     lr: float | Callable[[NDArray], NDArray],
@@ -279,7 +279,7 @@ def walk(
 
     Examples
     --------
-    >>> there = walk([4.0, -1.0, -1.0], periods=3000, lr=0.01, betas=(0.0, 1 / 17))
+    >>> there = walk_on_interval([4.0, -1.0, -1.0], periods=3000, lr=0.01, betas=(0.0, 1 / 17))
     >>> there.steps[-1].item(), there.high[-1].item()
     (9000, 1.0)
 
