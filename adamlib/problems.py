@@ -1,8 +1,7 @@
 """What to minimise: value, gradient, start, minimum.
 
-A problem's parameters are one array or a dict of arrays; they may carry extra leading axes,
-and value and gradient then answer for every entry of them at once. They may be NumPy arrays or
-torch tensors, and the answer is of the same library.
+Parameters are one array or a dict of arrays, of NumPy or torch; the answer is of the same
+library. With extra leading axes, value and gradient answer for every entry of them at once.
 """
 
 from collections.abc import Callable
@@ -107,11 +106,6 @@ def narrow_valley(
     Problem
         Parameters of shape (2,) or (..., 2), float64; the minimum is the origin.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid curvatures: (0.0, 1.0) (expected two positive numbers)``.
-
     Examples
     --------
     >>> narrow_valley((1.0, 4.0)).gradient(np.array([2.0, 1.0]))
@@ -124,7 +118,7 @@ def narrow_valley(
     def value_and_gradient(point: Array) -> tuple[Any, Array]:
         gradient = _like(point, scale) * point
         value = 0.5 * (gradient * point).sum(axis=-1)
-        return (float(value) if value.ndim == 0 else value), gradient
+        return _number(value), gradient
 
     return Problem(
         "narrow valley", value_and_gradient, np.array(start, dtype=np.float64), np.zeros(2)
@@ -153,23 +147,11 @@ def two_layer_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> Problem:
     Problem
         The value is a sum over all outputs, as `torch.nn.MSELoss(reduction="sum")` has it.
 
-    Raises
-    ------
-    ValueError
-        ``start has the entries ['W1'] (expected W1, b1, W2, b2)``; ``W1 has shape (3, 4)
-        (expected (3, 5))``.
-    TypeError
-        ``y has dtype float32 (expected float64)``.
-
     Examples
     --------
     >>> net = random_two_layer_net(n=4, d_in=3, h=2, d_out=1)
     >>> {name: g.shape for name, g in net.gradient(net.start).items()}
     {'W1': (2, 3), 'b1': (2,), 'W2': (1, 2), 'b2': (1,)}
-
-    Notes
-    -----
-    Taught in: notebook 04.
     """
     _check_net(x, y, start)
 
@@ -189,7 +171,7 @@ def two_layer_net(x: NDArray, y: NDArray, start: dict[str, NDArray]) -> Problem:
             "W2": d_out.mT @ hidden,
             "b2": d_out.sum(axis=-2),
         }
-        return (float(value) if value.ndim == 0 else value), gradient
+        return _number(value), gradient
 
     return Problem("two-layer net", value_and_gradient, start)
 
@@ -218,11 +200,6 @@ def random_two_layer_net(
     Returns
     -------
     Problem
-
-    Raises
-    ------
-    ValueError
-        ``Invalid sizes: (0, 1000, 100, 10) (expected 1 or more each)``.
 
     Examples
     --------
@@ -286,21 +263,11 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
     Problem
         Parameters ``{"W": (words, words)}``, float64, all zero at the start.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid number of words: 1 (expected 2 or more)``; ``Invalid power: -1.0 (expected 0
-        or more)``.
-
     Examples
     --------
     >>> model = bigrams(words=8)
     >>> bool(abs(model.value(model.minimum)) < 1e-12)
     True
-
-    Notes
-    -----
-    Taught in: notebook 05.
     """
     check_count("number of words", words, 2)
     power = float(power)
@@ -320,17 +287,15 @@ def bigrams(words: int = 64, power: float = 1.0, seed: int = 0) -> Problem:
         log_p = _log_softmax(xp, weights)
         value = -(joint * log_p).sum(axis=(-2, -1)) - float(smallest)
         gradient = {"W": share * xp.exp(log_p) - joint}
-        return (float(value) if value.ndim == 0 else value), gradient
+        return _number(value), gradient
 
     start = {"W": np.zeros((words, words))}
     return Problem("bigrams", value_and_gradient, start, {"W": log_next})
 
 
 def _with_margins(table: NDArray, margin: NDArray) -> NDArray:
-    """Scale a positive table until its rows and its columns sum to the margin.
-
-    By turns (Sinkhorn's iteration): each brings both closer by a factor.
-    """
+    """Scale a positive table by turns until its rows and its columns sum to the margin."""
+    # Sinkhorn's iteration: each turn brings both closer by a factor
     for _ in range(TURNS):
         table = table * (margin / table.sum(axis=1))[:, None]
         columns = table.sum(axis=0)
@@ -344,6 +309,11 @@ def _log_softmax(xp: Any, logits: Array) -> Array:
     """Logarithm of the softmax over the last axis; the maximum is taken out for its range."""
     shifted = logits - xp.max(logits, axis=-1, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
+def _number(value: Array) -> float | Array:
+    """Return the value of a single run as a float, those of many as they are."""
+    return float(value) if value.ndim == 0 else value
 
 
 def _like(array: Array, constant: NDArray) -> Array:
