@@ -14,7 +14,7 @@ Update = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
 
 
 def sgd(lr: float) -> Callable[[Params], Stepper]:
-    """Return plain gradient descent, for `run`: θₜ = θₜ₋₁ − α·gₜ.
+    """Return plain gradient descent, for `run`: θₜ = θₜ₋₁ − α·gₜ, as `torch.optim.SGD` has it.
 
     Parameters
     ----------
@@ -26,26 +26,15 @@ def sgd(lr: float) -> Callable[[Params], Stepper]:
     callable
         Takes the parameters and returns what updates them in place.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid learning rate: -1``.
-    TypeError
-        ``lr must be a real number, got '0.1'``.
-
     Examples
     --------
     >>> weights = np.array([3.0, -1.0])
     >>> sgd(lr=0.5)(weights).step(np.array([2.0, 4.0]))
     >>> weights
     array([ 2., -3.])
-
-    Notes
-    -----
-    Equal to ``torch.optim.SGD(params, lr)``. Taught in: notebook 02.
     """
     check_hyperparameters(lr, (0.0, 0.0), 0.0, 0.0)
-    return _stepper(lambda grad, memory: (lr * grad, memory))
+    return lambda params: _RuleStepper(params, lambda grad, memory: (lr * grad, memory))
 
 
 def momentum(lr: float, beta: float = 0.9) -> Callable[[Params], Stepper]:
@@ -61,14 +50,7 @@ def momentum(lr: float, beta: float = 0.9) -> Callable[[Params], Stepper]:
     Returns
     -------
     callable
-        Takes the parameters and returns what updates them in place.
-
-    Raises
-    ------
-    ValueError
-        ``Invalid learning rate: -1``, ``Invalid beta parameter at index 0: 1.0``.
-    TypeError
-        ``lr must be a real number, got '0.1'`` and the like.
+        As that of `sgd`.
 
     Examples
     --------
@@ -81,7 +63,7 @@ def momentum(lr: float, beta: float = 0.9) -> Callable[[Params], Stepper]:
     -----
     This is Adam's m without correction. Many write b = β·b + g instead, which is m/(1−β): so
     this is ``torch.optim.SGD(params, lr=(1 - beta) * lr, momentum=beta)``. Source: Polyak 1964,
-    in this form. Taught in: notebook 02.
+    in this form.
     """
     check_hyperparameters(lr, (beta, 0.0), 0.0, 0.0)
 
@@ -89,7 +71,7 @@ def momentum(lr: float, beta: float = 0.9) -> Callable[[Params], Stepper]:
         exp_avg = ema(memory, grad, beta)
         return lr * exp_avg, exp_avg
 
-    return _stepper(update)
+    return lambda params: _RuleStepper(params, update)
 
 
 def rmsprop(lr: float, beta2: float = 0.9, eps: float = 1e-8) -> Callable[[Params], Stepper]:
@@ -107,15 +89,7 @@ def rmsprop(lr: float, beta2: float = 0.9, eps: float = 1e-8) -> Callable[[Param
     Returns
     -------
     callable
-        Takes the parameters and returns what updates them in place.
-
-    Raises
-    ------
-    ValueError
-        ``Invalid learning rate: -1``, ``Invalid beta parameter at index 1: 1.0``,
-        ``Invalid epsilon value: -1``.
-    TypeError
-        ``lr must be a real number, got '0.1'`` and the like.
+        As that of `sgd`.
 
     Examples
     --------
@@ -127,7 +101,7 @@ def rmsprop(lr: float, beta2: float = 0.9, eps: float = 1e-8) -> Callable[[Param
     Notes
     -----
     Equal to ``torch.optim.RMSprop(params, lr, alpha=beta2, eps=eps)``. Source: Tieleman &
-    Hinton 2012, lecture 6.5. Taught in: notebook 02.
+    Hinton 2012, lecture 6.5.
     """
     check_hyperparameters(lr, (0.0, beta2), eps, 0.0)
 
@@ -135,7 +109,7 @@ def rmsprop(lr: float, beta2: float = 0.9, eps: float = 1e-8) -> Callable[[Param
         exp_avg_sq = ema(memory, grad * grad, beta2)
         return lr * grad / (np.sqrt(exp_avg_sq) + eps), exp_avg_sq
 
-    return _stepper(update)
+    return lambda params: _RuleStepper(params, update)
 
 
 class _RuleStepper:
@@ -150,7 +124,3 @@ class _RuleStepper:
         for name, grad in named(grads).items():
             change, self.memory[name] = self.update(grad, self.memory[name])
             self.params[name] -= change
-
-
-def _stepper(update: Update) -> Callable[[Params], Stepper]:
-    return lambda params: _RuleStepper(params, update)

@@ -9,6 +9,7 @@ from ..adam import adam_step, init_state
 from ..checks import check_count, check_hyperparameters
 from ..moments import bias_correction, ema
 from ..problems import Params, Problem, like_start, named, repeated
+from .sweeps import one_axis
 from .traces import Trace
 
 APART = 1e-6  # how far the gradients of a difference are apart
@@ -29,20 +30,11 @@ def scale_loss(problem: Problem, factor: float) -> Problem:
     Problem
         With the same start and the same minimum.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid factor: 0.0 (expected a positive number)``.
-
     Examples
     --------
     >>> from adamlib.problems import narrow_valley
     >>> scale_loss(narrow_valley((1.0, 4.0)), 0.5).gradient(np.array([2.0, 1.0]))
     array([1., 2.])
-
-    Notes
-    -----
-    Taught in: notebook 05.
     """
     factor = float(factor)
     if not 0.0 < factor < np.inf:
@@ -97,28 +89,15 @@ def momentum_sweep(
     Trace
         With the axis ``lr`` where it is an array.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid number of steps: -1 (expected 0 or more)``; ``lr has shape (2, 2) (expected a
-        number or one axis)``; ``Invalid learning rate: …``, ``Invalid beta parameter at index
-        0: 1.0``.
-
     Examples
     --------
     >>> from adamlib.problems import narrow_valley
     >>> trace = momentum_sweep(narrow_valley(), steps=100, lr=[0.01, 0.1])
     >>> bool(trace.losses[1, -1] < trace.losses[0, -1])
     True
-
-    Notes
-    -----
-    Corrected for the start at zero, as Adam's m is. Taught in: notebook 05.
     """
     check_count("number of steps", steps, 0)
-    rates = np.asarray(lr, dtype=np.float64)
-    if rates.ndim > 1:
-        raise ValueError(f"lr has shape {rates.shape} (expected a number or one axis)")
+    rates = one_axis("lr", lr)
     check_hyperparameters(rates, (beta, 0.0), 0.0, 0.0, allow_arrays=True)
     params = repeated(problem, rates.shape)
     average = {name: np.zeros_like(array) for name, array in params.items()}
@@ -126,9 +105,8 @@ def momentum_sweep(
     for t in range(steps):
         losses[..., t], grads = problem.value_and_gradient(like_start(problem, params))
         for name, grad in named(grads).items():
-            average[name] = ema(average[name], grad, beta)
-            corrected = average[name] / bias_correction(beta, t + 1)
-            direction = np.sign(corrected) if sign else corrected
+            average[name] = mean = ema(average[name], grad, beta)
+            direction = np.sign(mean) if sign else mean / bias_correction(beta, t + 1)
             own = (None,) * (direction.ndim - rates.ndim)
             params[name] = params[name] - rates[(..., *own)].astype(direction.dtype) * direction
     axes = {"lr": rates} if rates.ndim else {}
@@ -151,7 +129,7 @@ def best_run(trace: Trace) -> Trace:
     Raises
     ------
     ValueError
-        ``the trace has no axes (expected one of a sweep)``; ``no run has a finite last loss``.
+        ``no run has a finite last loss``.
 
     Examples
     --------
@@ -159,10 +137,6 @@ def best_run(trace: Trace) -> Trace:
     >>> from adamlib.problems import narrow_valley
     >>> best_run(sweep(narrow_valley(), steps=50, lr=[0.01, 0.1, 10.0])).label
     'narrow valley, lr = 0.1'
-
-    Notes
-    -----
-    Taught in: notebook 05.
     """
     if not trace.axes:
         raise ValueError("the trace has no axes (expected one of a sweep)")
@@ -210,12 +184,6 @@ def parameter_rates(
     ndarray of float64, shape (k, number of parameters)
         Units of lr over those of the gradient.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid number of steps: 0 (expected 1 or more)``; ``eps has shape () (expected one
-        axis)``; and as `adamlib.adam_step`.
-
     Examples
     --------
     A gradient of 2 and one of 4 on the first step, with eps = 0 and eps = 4:
@@ -225,10 +193,6 @@ def parameter_rates(
     >>> parameter_rates(valley, 1, lr=8.0, eps=[0.0, 4.0]).round(2)
     array([[4.  , 2.  ],
            [1.33, 1.  ]])
-
-    Notes
-    -----
-    Taught in: notebook 05.
     """
     check_count("number of steps", steps, 1)
     eps = np.asarray(eps, dtype=np.float64)
@@ -279,7 +243,7 @@ def sharpness(problem: Problem, params: Params, rates: ArrayLike = 1.0) -> float
 
     Notes
     -----
-    From differences of the gradient, 2·10⁻⁶ apart. Taught in: notebook 05.
+    From differences of the gradient, 2·10⁻⁶ apart.
     """
     at = named(params)
     point = np.concatenate([array.ravel() for array in at.values()])

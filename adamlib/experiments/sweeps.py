@@ -62,12 +62,8 @@ def sweep(
     Raises
     ------
     ValueError
-        ``Invalid number of steps: -1 (expected 0 or more)``; ``lr has shape (2, 2) (expected a
-        number or one axis)``; ``Unknown backend: 'jax' (expected one of numpy, torch)``;
         ``problem 'mine' has a value of shape () for runs of shape (9, 9) (expected one for each:
-        a function that takes leading axes)``; and as `adamlib.adam_step`.
-    TypeError
-        As `adamlib.adam_step`.
+        a function that takes leading axes)``. Hyperparameters as `adamlib.adam_step`.
 
     Examples
     --------
@@ -81,16 +77,15 @@ def sweep(
     Notes
     -----
     A run of a sweep is equal to the run alone to rounding. It pays where the arrays of one run
-    are small: one of the size of notebook 04 keeps a processor busy by itself. Taught in:
-    notebook 05.
+    are small: one of the size of notebook 04 keeps a processor busy by itself.
     """
     check_count("number of steps", steps, 0)
     one_of("backend", backend, BACKENDS)
-    lr, eps = _axis("lr", lr), _axis("eps", eps)
+    lr, eps = one_axis("lr", lr), one_axis("eps", eps)
     check_hyperparameters(lr, options.get("betas", (0.9, 0.999)), eps, 0.0, allow_arrays=True)
     axes = {name: values for name, values in (("lr", lr), ("eps", eps)) if values.ndim}
     grid = tuple(len(values) for values in axes.values())
-    lr, eps = lr[(..., *[None] * eps.ndim)], eps  # lr is the first axis, eps the second
+    lr = lr[(..., *[None] * eps.ndim)]  # the first axis; that of eps comes after it
 
     params = {name: _of_library(backend, array) for name, array in repeated(problem, grid).items()}
     rates = {name: _beside(backend, p, lr, eps, grid) for name, p in params.items()}
@@ -98,7 +93,8 @@ def sweep(
     losses = np.empty((*grid, steps))
     for t in _counted(steps, progress):
         value, grads = problem.value_and_gradient(like_start(problem, params))
-        losses[..., t] = _checked_value(problem, value, grid)
+        _check_value(problem, value, grid)
+        losses[..., t] = value
         for name, grad in named(grads).items():
             params[name], states[name] = adam_step(
                 params[name], grad, states[name], **rates[name], **options
@@ -107,7 +103,7 @@ def sweep(
     return Trace(label or problem.name, losses, like_start(problem, final), axes=axes)
 
 
-def _axis(name: str, values: float | ArrayLike) -> NDArray:
+def one_axis(name: str, values: float | ArrayLike) -> NDArray:
     """Return a hyperparameter as an array of no axis or of one."""
     array = np.asarray(values)
     if array.ndim > 1 or array.size == 0:
@@ -135,14 +131,13 @@ def _of_library(backend: str, array: NDArray) -> Array:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _checked_value(problem: Problem, value: Any, grid: tuple[int, ...]) -> NDArray:
+def _check_value(problem: Problem, value: Any, grid: tuple[int, ...]) -> None:
     """Refuse the value of a function that does not answer for each run."""
     if np.shape(value) != grid:
         raise ValueError(
             f"problem {problem.name!r} has a value of shape {np.shape(value)} for runs of shape "
             f"{grid} (expected one for each: a function that takes leading axes)"
         )
-    return np.asarray(value)
 
 
 def _counted(steps: int, progress: bool) -> Iterable[int]:

@@ -76,33 +76,23 @@ class Trace:
             ``the trace has no axis 'beta' (expected one of lr, eps)``; ``lr = 0.3 was not run
             (expected one of 0.1, 0.2, 0.5)``.
         """
-        axes, index, label = dict(self.axes), [], self.label
         for name in chosen:
-            if name not in axes:
-                there = ", ".join(axes) or "none: it is a single run"
+            if name not in self.axes:
+                there = ", ".join(self.axes) or "none: it is a single run"
                 raise ValueError(f"the trace has no axis {name!r} (expected one of {there})")
-        for name, values in self.axes.items():
-            if name not in chosen:
-                index.append(slice(None))
-                continue
-            index.append(_place(name, values, chosen[name]))
-            del axes[name]
-            label += f", {SYMBOLS.get(name, name)} = {chosen[name]:g}"
-
-        def pick(array: NDArray) -> NDArray:
-            return array[tuple(index)]
-
+        places = {n: _place(n, v, chosen[n]) for n, v in self.axes.items() if n in chosen}
+        index = tuple(places.get(name, slice(None)) for name in self.axes)
+        axes = {name: values for name, values in self.axes.items() if name not in chosen}
+        parts = [self.label, *(f"{SYMBOLS.get(n, n)} = {chosen[n]:g}" for n in places)]
         params = self.params
-        if params is not None:
-            named = isinstance(params, dict)
-            params = {n: pick(a) for n, a in params.items()} if named else pick(params)
-        return type(self)(label, pick(self.losses), params, self.path, axes)
+        if isinstance(params, dict):
+            params = {name: array[index] for name, array in params.items()}
+        elif params is not None:
+            params = params[index]
+        return type(self)(", ".join(parts), self.losses[index], params, self.path, axes)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the trace to exactly that path, an npz without pickles.
-
-        The file is written beside the target, flushed to the disk and then renamed, so that the
-        path holds either the old file or the new one.
+        """Write the trace to exactly that path, an npz without pickles, whole or not at all.
 
         Parameters
         ----------
@@ -111,19 +101,15 @@ class Trace:
 
         Raises
         ------
-        TypeError
-            ``path must be a str or a path, got int``.
         OSError
             What the file system says; a file already there is then untouched.
         """
-        arrays = {"losses": self.losses, "path": self.path}
+        arrays: dict[str, NDArray | None] = {"losses": self.losses, "path": self.path}
         arrays |= {f"axis/{name}": values for name, values in self.axes.items()}
-        named = isinstance(self.params, dict)
-        arrays |= (
-            {f"params/{name}": array for name, array in self.params.items()}
-            if named
-            else {"params": self.params}
-        )
+        if isinstance(self.params, dict):
+            arrays |= {f"params/{name}": array for name, array in self.params.items()}
+        else:
+            arrays["params"] = self.params
         kept = {name: array for name, array in arrays.items() if array is not None}
         header = {"format": TRACE_FORMAT, "label": self.label, "arrays": list(kept)}
         write_whole(as_path(path), header, kept)
@@ -184,12 +170,6 @@ def run(
     Returns
     -------
     Trace
-
-    Raises
-    ------
-    ValueError
-        ``Invalid number of steps: -1 (expected 0 or more)``; ``keep_path needs parameters in
-        one array, got dict``.
 
     Examples
     --------
