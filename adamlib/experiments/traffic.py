@@ -49,13 +49,7 @@ class Traffic:
         return self.read + self.written + self.fetched
 
     def count(self, reads: Iterable[tuple[int, int]], writes: Iterable[tuple[int, int]]) -> None:
-        """Count one operation.
-
-        Parameters
-        ----------
-        reads, writes : iterables of pairs of int
-            Address and number of bytes of each array that it reads, or writes.
-        """
+        """Count one operation: address and bytes of each array that it reads, or writes."""
         reads, writes = set(reads), set(writes)
         if reads or writes:
             self.passes += 1
@@ -79,8 +73,8 @@ def numpy_traffic(function: Callable[..., object], *arrays: NDArray) -> Traffic:
     Returns
     -------
     Traffic
-        Of the operations that NumPy is asked for. NumPy itself now and then saves a fetch: it
-        writes into a temporary array that nobody else holds.
+        Of the operations that NumPy is asked for. Now and then NumPy saves a fetch: it writes
+        into a temporary array that nobody else holds.
 
     Raises
     ------
@@ -94,10 +88,6 @@ def numpy_traffic(function: Callable[..., object], *arrays: NDArray) -> Traffic:
     Traffic(read=800, written=400, fetched=400, passes=1)
     >>> numpy_traffic(lambda a, b: np.add(a, b, out=a), a, b)
     Traffic(read=800, written=400, fetched=0, passes=1)
-
-    Notes
-    -----
-    Taught in: notebook 09.
     """
     traffic = Traffic()
 
@@ -107,9 +97,9 @@ def numpy_traffic(function: Callable[..., object], *arrays: NDArray) -> Traffic:
         def __array_ufunc__(
             self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **options: Any
         ) -> Any:
-            plain, targets = [_plain(x) for x in inputs], tuple(_plain(x) for x in out)
+            plain = [_plain(x) for x in inputs]
             if out:
-                options["out"] = targets
+                options["out"] = tuple(_plain(x) for x in out)
             results = getattr(ufunc, method)(*plain, **options)
             results = results if isinstance(results, tuple) else (results,)
             traffic.count(_places(plain), _places(results))
@@ -155,22 +145,19 @@ def torch_traffic(function: Callable[[], object]) -> Traffic:
     >>> weight.grad = torch.ones(100)
     >>> torch_traffic(torch.optim.SGD([weight], lr=0.1, foreach=False).step)
     Traffic(read=800, written=400, fetched=0, passes=1)
-
-    Notes
-    -----
-    Taught in: notebook 09.
     """
     from torch.utils._python_dispatch import TorchDispatchMode
 
     traffic = Traffic()
 
     class Counting(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
             given = _arguments(func, args, kwargs or {})
             before = {tensor.data_ptr() for _, _, tensors in given for tensor in tensors}
             result = func(*args, **(kwargs or {}))
-            name = func._schema.name
-            if not (func.is_view or name.startswith("aten::empty")):
+            if not (func.is_view or func._schema.name.startswith("aten::empty")):
                 reads = [t for read, _, tensors in given if read for t in tensors]
                 writes = [t for _, write, tensors in given if write for t in tensors]
                 fresh = [t for t in _tensors(result) if t.data_ptr() not in before]
