@@ -57,6 +57,26 @@ def test_the_printed_solution_is_accepted(name, capsys):
     assert says(capsys, name, space[ALL[name].solution.__name__]) == "correct"
 
 
+class Printed:
+    def documented(self):
+        """Has a docstring
+
+        of two paragraphs.
+        """
+        # and a comment
+        return """
+        text"""
+
+    def bare(self):
+        return 0
+
+
+def test_the_source_of_a_function_leaves_out_its_docstring():
+    body = '    # and a comment\n    return """\n    text"""'
+    assert exercises.source(Printed.documented) == f"def documented(self):\n{body}"
+    assert exercises.source(Printed.bare) == "def bare(self):\n    return 0"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_written_otherwise_is_accepted_too(name, capsys):
     assert answers.RIGHT[name]

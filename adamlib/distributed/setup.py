@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     import torch
 
 
+# notebook 10 prints this function
 def start_process_group(device: str) -> "torch.device":
     """Join the other processes and return the device of this one.
 

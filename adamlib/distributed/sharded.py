@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CHECKPOINT = re.compile(r"step-(\d{8})")
 
 
+# notebook 10 prints this function
 def save_checkpoint(
     folder: Path, step: int, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer"
 ) -> Path:

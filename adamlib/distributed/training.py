@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LAYERS = {"W1": "0.weight", "b1": "0.bias", "W2": "2.weight", "b2": "2.bias"}
 
 
+# notebook 10 prints this function
 def train(job: Job, device: "torch.device") -> Result:
     """Train on this process's share, in step with the others; call it in all of them.
 
@@ -65,6 +66,7 @@ def train(job: Job, device: "torch.device") -> Result:
     return gather(model, optimizer, losses, first)
 
 
+# notebook 10 prints this function
 def wrap(model: "torch.nn.Sequential", wrapper: str) -> "torch.nn.Module":
     """Make a model one of many: by DDP, or by FSDP2 layer by layer.
 

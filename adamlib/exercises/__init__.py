@@ -5,7 +5,6 @@ and wrong answers with their names.
 """
 
 import dis
-import inspect
 import sys
 from functools import cache
 from html import escape
@@ -15,6 +14,7 @@ from types import CodeType, FunctionType
 from .base import NotAttempted, NotYet, error_text
 from .judges import Exercise
 from .running import Answer, limited
+from .sources import source as source
 
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
 NOTHING_DONE = {
@@ -176,16 +176,16 @@ def solution(name: str) -> None:
     def largest_lr(curvature):
         return 2 / curvature  # beyond it 1 - curvature * lr is below -1
     """
-    source = inspect.getsource(find(name).solution).rstrip()
+    text = source(find(name).solution)
     if _in_a_notebook():
         from IPython.display import display
 
         # <samp>: JupyterLab gives <pre> and <code> in an output the font of the text
-        code = f"<pre><samp>{escape(source)}</samp></pre>"
+        code = f"<pre><samp>{escape(text)}</samp></pre>"
         folded = f"<details><summary>Solution</summary>{code}</details>"
-        display({"text/plain": source, "text/html": folded}, raw=True)
+        display({"text/plain": text, "text/html": folded}, raw=True)
     else:
-        print(source)
+        print(text)
 
 
 def _in_a_notebook() -> bool:

@@ -35,6 +35,7 @@ TORCH_OPTIONS = {
 }
 
 
+# notebook 09 prints this function
 def textbook(
     param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray, step: int
 ) -> tuple[NDArray, NDArray, NDArray]:
@@ -68,6 +69,7 @@ def textbook(
     return param, exp_avg, exp_avg_sq
 
 
+# notebook 09 prints this function
 def in_place(
     param: NDArray,
     grad: NDArray,
