@@ -7,7 +7,7 @@ the result is kept on disk.
 """
 
 import threading
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,22 @@ RULE = DIALECTS["pytorch"]
 PARALLEL_FROM = 2**15
 """Number of elements from which it pays to wake the other cores."""
 
-_one_at_a_time = threading.Lock()  # not every thread pool of numba bears two callers at once
+Order = Literal["C", "F"]
+Arguments = tuple[
+    float | None, float | None, float, float, float, float, float, float, float
+]  # fmt: skip
+"""What `_update` takes after the arrays."""
+
+
+_one_at_a_time = threading.Lock()  # some of numba's thread pools break when two threads use them
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _update(
-    param, grad, exp_avg, exp_avg_sq, largest, shrink, weight_decay, sign,
-    beta1, beta2, lr, correct1, correct2, eps,
-):  # fmt: skip
+    param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray, largest: NDArray | None,
+    shrink: float | None, weight_decay: float | None, sign: float, beta1: float, beta2: float,
+    lr: float, correct1: float, correct2: float, eps: float,
+) -> None:  # fmt: skip
     """One step for each element. What is None is left out when this is compiled.
 
     The numbers come one by one: numba takes a tuple apart in more time than a small step takes.
@@ -64,22 +72,19 @@ def _update(
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)
 def _update_in_parts(
-    parts, param, grad, exp_avg, exp_avg_sq, largest, shrink, weight_decay, sign,
-    beta1, beta2, lr, correct1, correct2, eps,
-):  # fmt: skip
-    """`_update` of the arrays cut into so many parts, side by side."""
+    parts: int, param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray,
+    largest: NDArray | None, *numbers: *Arguments,
+) -> None:  # fmt: skip
+    """Take a step in this number of parts, side by side."""
     n = param.size
     for part in numba.prange(parts):
         a, b = part * n // parts, (part + 1) * n // parts
         highest = None if largest is None else largest[a:b]
-        _update(
-            param[a:b], grad[a:b], exp_avg[a:b], exp_avg_sq[a:b], highest, shrink, weight_decay,
-            sign, beta1, beta2, lr, correct1, correct2, eps,
-        )  # fmt: skip
+        _update(param[a:b], grad[a:b], exp_avg[a:b], exp_avg_sq[a:b], highest, *numbers)
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _touch(param, grad, exp_avg, exp_avg_sq):
+def _touch(param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray) -> None:
     for i in range(param.size):
         param[i] += grad[i]
         exp_avg[i] += grad[i]
@@ -87,7 +92,9 @@ def _touch(param, grad, exp_avg, exp_avg_sq):
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)
-def _touch_in_parts(parts, param, grad, exp_avg, exp_avg_sq):
+def _touch_in_parts(
+    parts: int, param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray
+) -> None:
     n = param.size
     for part in numba.prange(parts):
         a, b = part * n // parts, (part + 1) * n // parts
@@ -95,17 +102,10 @@ def _touch_in_parts(parts, param, grad, exp_avg, exp_avg_sq):
 
 
 def touch(param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray) -> None:
-    """Move the bytes of a step, and do no work: p += g, m += g, v += g. The floor of its time.
+    """Move the bytes of a step and do no work: p += g, m += g, v += g. The floor of its time.
 
-    Parameters
-    ----------
-    param, grad, exp_avg, exp_avg_sq : ndarray, one-dimensional, one size and dtype
-        All but ``grad`` are written to.
-
-    Notes
-    -----
-    It reads four arrays and writes three, in one pass over as many cores as `Prepared.step`.
-    Taught in: notebook 09.
+    One-dimensional arrays of one size and dtype; all but ``grad`` are written to, in one pass
+    over as many cores as `Kernel.step` takes.
     """
     if param.size < PARALLEL_FROM:
         _touch(param, grad, exp_avg, exp_avg_sq)
@@ -114,13 +114,13 @@ def touch(param: NDArray, grad: NDArray, exp_avg: NDArray, exp_avg_sq: NDArray) 
             _touch_in_parts(numba.get_num_threads(), param, grad, exp_avg, exp_avg_sq)
 
 
-def knows(param: NDArray, options: dict[str, Any]) -> bool:
+def can_step(param: NDArray, options: dict[str, Any]) -> bool:
     """Whether there is a compiled step for this parameter and these hyperparameters."""
     return find_dialect(options["dialect"]) is RULE and param.dtype in DTYPES
 
 
-class Prepared:
-    """The arrays of one parameter, in the form that the compiled step takes.
+class Kernel:
+    """The compiled step of one parameter; it keeps the arrays in the form that numba takes.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ class Prepared:
 
     Notes
     -----
-    Arrays that lie in memory in one and the same way are passed through once, on all cores where
-    they are large; others go through NumPy's buffers. Source: Kingma & Ba 2015, Algorithm 1, with
-    the options of `adamlib.adam_step`. Taught in: notebook 09.
+    Arrays with the same memory layout are passed through once, on all cores where they are large;
+    others go through NumPy's buffers. Source: Kingma & Ba 2015, Algorithm 1, with the options of
+    `adamlib.adam_step`.
     """
 
     def __init__(self, param: NDArray, moments: list[NDArray]) -> None:
@@ -142,68 +142,56 @@ class Prepared:
         if self._order:
             self._flat = [array.reshape(-1, order=self._order) for array in self._arrays]
 
-    def step(self, grad: NDArray, amsgrad: bool, numbers: tuple[float | None, ...]) -> None:
-        """Take one step in place.
+    def step(self, grad: NDArray, amsgrad: bool, arguments: Arguments) -> None:
+        """Take one step in place, with the arguments from `kernel_arguments`.
 
-        Parameters
-        ----------
-        grad : ndarray, shape and dtype of the parameter
-        amsgrad : bool
-            Whether to divide by the largest v; False leaves ``max_exp_avg_sq`` alone.
-        numbers : tuple
-            From `numbers`.
+        ``grad`` has the shape and dtype of the parameter; without ``amsgrad`` the array
+        ``max_exp_avg_sq`` is left alone.
         """
         if not self._order or not _lies_in(grad, self._order):
-            self._in_buffers(grad, amsgrad, numbers)
+            self._in_buffers(grad, amsgrad, arguments)
             return
         if grad.ndim != 1:
             grad = grad.reshape(-1, order=self._order)
         param, exp_avg, exp_avg_sq, *rest = self._flat
         largest = rest[0] if amsgrad else None
         if param.size < PARALLEL_FROM:
-            _update(param, grad, exp_avg, exp_avg_sq, largest, *numbers)
+            _update(param, grad, exp_avg, exp_avg_sq, largest, *arguments)
         else:
             parts = numba.get_num_threads()
             with _one_at_a_time:
-                _update_in_parts(parts, param, grad, exp_avg, exp_avg_sq, largest, *numbers)
+                _update_in_parts(parts, param, grad, exp_avg, exp_avg_sq, largest, *arguments)
 
-    def _in_buffers(self, grad: NDArray, amsgrad: bool, numbers: tuple[float | None, ...]) -> None:
-        """Take a step over arrays that lie in memory in any way."""
+    def _in_buffers(self, grad: NDArray, amsgrad: bool, arguments: Arguments) -> None:
+        """Take a step over arrays of any memory layout."""
         written = self._arrays[: 3 + amsgrad]
         whole = ["contig", "aligned"]
         with np.nditer(
             [grad, *written],
             flags=["external_loop", "buffered", "zerosize_ok"],
-            op_flags=[["readonly", *whole], *[["readwrite", *whole]] * len(written)],
+            # NumPy's type stubs have "config" for "contig"
+            op_flags=[["readonly", *whole], *[["readwrite", *whole]] * len(written)],  # type: ignore[list-item]
         ) as blocks:
             for block_grad, block_param, exp_avg, exp_avg_sq, *rest in blocks:
                 largest = rest[0] if amsgrad else None
-                _update(block_param, block_grad, exp_avg, exp_avg_sq, largest, *numbers)
+                _update(block_param, block_grad, exp_avg, exp_avg_sq, largest, *arguments)
 
 
-def _common_order(arrays: list[NDArray]) -> str | None:
-    """Return "C" or "F" where all arrays lie in one piece in that order, else None."""
-    orders = [order for order in "CF" if all(_lies_in(array, order) for array in arrays)]
-    return orders[0] if orders else None
+def _common_order(arrays: list[NDArray]) -> Order | None:
+    """Return "C" or "F" where all arrays are contiguous in that order, else None."""
+    orders: tuple[Order, ...] = ("C", "F")
+    return next((o for o in orders if all(_lies_in(array, o) for array in arrays)), None)
 
 
-def _lies_in(array: NDArray, order: str) -> bool:
-    """Whether an array lies in one piece in that order, at an address that a processor likes."""
+def _lies_in(array: NDArray, order: Order) -> bool:
+    """Whether an array is contiguous in that order, and aligned."""
     flags = array.flags
     in_order = flags.c_contiguous if order == "C" else flags.f_contiguous
     return in_order and flags.aligned and type(array) is np.ndarray
 
 
-def numbers(step: int, options: dict[str, Any]) -> tuple[float | None, ...]:
-    """Return the numbers that the compiled step number ``step`` needs; None leaves a term out.
-
-    Parameters
-    ----------
-    step : int
-        t, counted from 1.
-    options : dict
-        Hyperparameters of the default dialect, checked.
-    """
+def kernel_arguments(step: int, options: dict[str, Any]) -> Arguments:
+    """Return what `_update` takes after the arrays in step t = ``step``; None leaves a term out."""
     beta1, beta2 = options["betas"]
     lr, weight_decay, shrink = options["lr"], options["weight_decay"] or None, None
     if weight_decay and options["decoupled_weight_decay"]:

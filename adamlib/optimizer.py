@@ -146,15 +146,15 @@ class Adam:
             for i, param, grad in self._pair(grads)
         ]
         kernels = _kernels(self.backend)
-        numbers: dict[int, tuple] = {}  # of a step, the same for all parameters that take it
+        arguments: dict[int, tuple] = {}  # of a step, the same for all parameters that take it
         for i, param, grad, moments in ready:
             step = self._steps.get(i, 0) + 1
-            if kernels and kernels.knows(param, options):
-                if step not in numbers:
-                    numbers[step] = kernels.numbers(step, options)
+            if kernels and kernels.can_step(param, options):
+                if step not in arguments:
+                    arguments[step] = kernels.kernel_arguments(step, options)
                 if i not in self._prepared:
-                    self._prepared[i] = kernels.Prepared(param, moments)
-                self._prepared[i].step(grad, amsgrad, numbers[step])
+                    self._prepared[i] = kernels.Kernel(param, moments)
+                self._prepared[i].step(grad, amsgrad, arguments[step])
             else:
                 _step_in_blocks(param, grad, moments, step, options)
             self._steps[i], self._moments[i] = step, moments
