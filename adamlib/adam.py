@@ -27,7 +27,7 @@ class Coefficients(NamedTuple):
     """The numbers of one step of `update`: Python floats, or 0-d tensors of float64.
 
     ``lr`` and ``eps`` may be arrays that broadcast; ``weight_decay`` is None for no decay, so that
-    which lines of the rule are run never hangs on a number.
+    which lines of the rule are run never depends on a number.
     """
 
     lr: Number  # α
@@ -58,15 +58,16 @@ def update(
     """
     lr, beta1, beta2, eps, decay, c1, c2 = coefficients
     c1, c2 = c1 if rule.corrects_exp_avg else 1.0, c2 if rule.corrects_exp_avg_sq else 1.0
-    where = rule.decoupled_weight_decay if decoupled_weight_decay else "in the gradient"
-    where = where if decay is not None else None
-    rate = decay * lr if where and rule.decay_scale == "lr" else decay
+    where, kept = None, 1.0
+    if decay is not None:
+        where = rule.decoupled_weight_decay if decoupled_weight_decay else "in the gradient"
+        kept = 1 - (decay * lr if rule.decay_scale == "lr" else decay)  # 1 − α·λ
     g = -grad if maximize else grad  # gₜ
 
     if where == "in the gradient":
         g = g + decay * param  # gₜ + λ·θₜ₋₁
     if where == "before":
-        param = param * (1 - rate)  # θₜ₋₁·(1 − α·λ)
+        param = param * kept  # θₜ₋₁·(1 − α·λ)
     m = beta1 * exp_avg + (1 - beta1) * g  # mₜ
     v = beta2 * exp_avg_sq + (1 - beta2) * (g * g)  # vₜ
     m_hat = 1 / c1 * m  # m̂ₜ = mₜ/(1 − β₁ᵗ)
@@ -79,7 +80,7 @@ def update(
         v_hat = 1 / c2 * v  # v̂ₜ = vₜ/(1 − β₂ᵗ)
     param = param - lr * FORMULAS[rule.eps_placement].code(xp, m_hat, v_hat, eps, c2)  # θₜ
     if where == "after":
-        param = param * (1 - rate)
+        param = param * kept
     return param, m, v, largest
 
 
@@ -141,15 +142,9 @@ def adam_step(
 
     Raises
     ------
-    ValueError
-        ``Invalid learning rate: -1``, ``Invalid epsilon value: -1``,
-        ``Invalid beta parameter at index 0: 1.0``, ``Invalid weight_decay value: -1``,
-        ``grad has shape (3,), param has shape (2,) (expected the same)``,
-        ``amsgrad=True needs a state with max_exp_avg_sq (expected init_state(param,
-        amsgrad=True))``, ``dialect 'paper' has no amsgrad``, ``Unknown dialect: …``.
-    TypeError
-        ``param must be a float array, got list``, ``grad has dtype float64, param has dtype
-        float32 (expected the same)``, ``lr must be a real number, got '0.1'``, ….
+    ValueError, TypeError
+        ``grad has shape (3,), param has shape (2,) (expected the same)``, ``dialect 'paper' has
+        no amsgrad``, ``Invalid learning rate: -1`` (in torch's words, where torch has them), ….
 
     Examples
     --------
@@ -165,7 +160,6 @@ def adam_step(
     Source: Kingma & Ba 2015, Algorithm 1; AMSGrad: Reddi et al. 2018, Algorithm 2, in torch's
     order (maximum first, then the correction); decoupled decay: Loshchilov & Hutter 2019,
     Algorithm 2, but times lr, as in torch, where they multiply by their schedule's factor only.
-    Taught in: notebook 02.
 
     All arithmetic is done in the dtype of ``param``. In float16 that makes g² overflow from
     |g| = 256 on; torch, which forms (1 − β₂)·g² in float32, holds until about 8100.
@@ -182,10 +176,8 @@ def adam_step(
     step = state.step + 1
     numbers = coefficients(step, lr, betas, eps, weight_decay)
     moments = state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq if amsgrad else None
-    param, *moments = update(
-        xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize
-    )
-    return _as_arrays(xp, param, AdamState(step, *moments))
+    param, *new = update(xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize)
+    return _as_arrays(xp, param, AdamState(step, *new))
 
 
 def coefficients(
@@ -212,11 +204,6 @@ def init_state(param: Array, amsgrad: bool = False) -> AdamState:
     AdamState
         Fresh arrays of the shape, dtype and device of ``param``.
 
-    Raises
-    ------
-    TypeError
-        ``param must be a float array, got list``.
-
     Examples
     --------
     >>> init_state(np.ones(2)).exp_avg
@@ -224,7 +211,7 @@ def init_state(param: Array, amsgrad: bool = False) -> AdamState:
 
     Notes
     -----
-    Source: Kingma & Ba 2015, Algorithm 1 (initialisation). Taught in: notebook 02.
+    Source: Kingma & Ba 2015, Algorithm 1 (initialisation).
     """
     xp = check_float_array("param", param)
     check_flag("amsgrad", amsgrad)
@@ -238,8 +225,8 @@ def _is_complex(xp: Any, param: Array) -> bool:
     return xp.isdtype(param.dtype, "complex floating")
 
 
-def _scalar_or_like(xp: Any, name: str, value: float | Array, param: Array) -> float | Array:
-    """Make of lr or eps a Python float, or an array of the dtype of the parameter.
+def _scalar_or_like(xp: Any, name: str, value: Array, param: Array) -> Number:
+    """Turn lr or eps into a Python float, or into an array of the dtype of the parameter.
 
     A float64 array times a float32 one would be float64; a Python float never widens.
     """
@@ -273,7 +260,7 @@ def _as_arrays(xp: Any, param: Array, state: AdamState) -> tuple[Array, AdamStat
 def _complex_step(
     xp: Any, param: Array, grad: Array, state: AdamState, **options: Any
 ) -> tuple[Array, AdamState]:
-    """Step the real and the imaginary parts, each for itself."""
+    """Step the real and the imaginary parts separately."""
 
     def part(take: Any) -> tuple[Array, AdamState]:
         moments = (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq)
@@ -293,7 +280,7 @@ def _complex_step(
 
 
 def _join(xp: Any, real: Array, imag: Array) -> Array:
-    """Make complex numbers of two parts; re + 1j·im turns an infinity into NaN."""
+    """Combine two parts into complex numbers; re + 1j·im turns an infinity into NaN."""
     if hasattr(xp, "complex"):  # torch
         return xp.complex(real, imag)
     if isinstance(real, (np.ndarray, np.generic)):

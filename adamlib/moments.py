@@ -1,22 +1,31 @@
-"""The moment equations of Adam, one pure function each. Taught in: notebook 01.
+"""The moment equations of Adam, one pure function each.
 
 `ema` works on numbers and on arrays of any library: only ``+`` and ``*`` are used. The
 functions below it say what such an average holds, how far back it reaches, and what becomes
-of a step that nobody corrects.
+of a step that nobody corrects. A β outside [0, 1) and a t that is not a whole number are
+refused, as ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
 """
 
 import math
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .checks import check_beta, check_pair, check_steps
 
-Array = TypeVar("Array")
+
+class Averaged(Protocol):
+    """What `ema` averages: a number or an array of any library."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: float, /) -> Any: ...
 
 
-def ema(average: Array, value: Array, beta: float) -> Array:
+Value = TypeVar("Value", bound=Averaged)
+
+
+def ema(average: Value, value: Value, beta: float) -> Value:
     """One update of an exponential moving average: β·average + (1 − β)·value.
 
     Parameters
@@ -32,13 +41,6 @@ def ema(average: Array, value: Array, beta: float) -> Array:
     number or array
         The new average; the inputs are not changed.
 
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
-
     Examples
     --------
     >>> ema(0.0, 2.0, 0.75)
@@ -46,14 +48,18 @@ def ema(average: Array, value: Array, beta: float) -> Array:
 
     Notes
     -----
-    Source: Kingma & Ba 2015, Algorithm 1 (the lines for mₜ and vₜ). Taught in: notebook 01.
+    Source: Kingma & Ba 2015, Algorithm 1 (the lines for mₜ and vₜ).
     """
     check_beta(beta)
     beta = float(beta)  # a float64 of NumPy's would widen a float32 array, a float does not
-    return beta * average + (1 - beta) * value  # type: ignore[operator]
+    return beta * average + (1 - beta) * value
 
 
-def bias_correction(beta: float, step: int | NDArray) -> float | NDArray:
+@overload
+def bias_correction(beta: float, step: int) -> float: ...
+@overload
+def bias_correction(beta: float, step: NDArray) -> NDArray[np.float64]: ...
+def bias_correction(beta: float, step: int | NDArray) -> float | NDArray[np.float64]:
     """How much of a constant an average started at zero holds after ``step`` values: 1 − βᵗ.
 
     Parameters
@@ -68,14 +74,6 @@ def bias_correction(beta: float, step: int | NDArray) -> float | NDArray:
     float or ndarray of float64, shape of ``step``
         In [0, 1]; dividing the average by it removes the bias toward the start at zero.
 
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'`` or ``step must be a whole number, got 0.5``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)`` or
-        ``Invalid step: -1 (expected 0 or more)``.
-
     Examples
     --------
     >>> bias_correction(0.5, 3)
@@ -83,7 +81,7 @@ def bias_correction(beta: float, step: int | NDArray) -> float | NDArray:
 
     Notes
     -----
-    Source: Kingma & Ba 2015, §3. Taught in: notebook 01.
+    Source: Kingma & Ba 2015, §3.
     """
     check_beta(beta)
     check_steps(step, 0)
@@ -105,14 +103,6 @@ def ema_weights(beta: float, step: int) -> NDArray[np.float64]:
     ndarray of float64, shape (step,)
         Oldest first; they sum to 1 − βᵗ.
 
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'`` or ``step must be a whole number, got 0.5``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)`` or
-        ``Invalid step: 0 (expected 1 or more)``.
-
     Examples
     --------
     >>> ema_weights(0.5, 3)
@@ -120,121 +110,55 @@ def ema_weights(beta: float, step: int) -> NDArray[np.float64]:
 
     Notes
     -----
-    Source: Kingma & Ba 2015, equation (1). Taught in: notebook 01.
+    Source: Kingma & Ba 2015, equation (1).
     """
     check_beta(beta)
     check_steps(step, 1)
-    return (1 - float(beta)) * float(beta) ** np.arange(int(step) - 1, -1, -1)
+    ages = np.arange(int(step) - 1, -1, -1, dtype=np.float64)
+    return (1 - float(beta)) * float(beta) ** ages
 
 
 def memory(beta: float) -> float:
-    """How many values an exponential moving average spans, by the usual rule: 1/(1 − β).
+    """How many steps an exponential moving average spans, by the usual rule: 1/(1 − β).
 
-    The weight (1 − β)·βᵏ of a value that came in k steps ago has then fallen to about 1/e,
-    37 %, of its first size. The mean age of what is averaged is one less, β/(1 − β).
+    The weight of a value has then fallen to about 1/e, 37 %, of its first size. The mean age of
+    what is averaged is one less, β/(1 − β).
 
-    Parameters
-    ----------
-    beta : float
-        In [0, 1).
-
-    Returns
-    -------
-    float
-        In steps, 1 or more.
-
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
-
-    Examples
-    --------
     >>> memory(0.75)
     4.0
-
-    Notes
-    -----
-    Source: the geometric series of Kingma & Ba 2015, equation (1). Taught in: notebook 01.
     """
     check_beta(beta)
     return 1 / (1 - float(beta))
 
 
 def half_life(beta: float) -> float:
-    """After how many steps the weight of a value has halved: h with βʰ = 1/2.
+    """After how many steps the weight of a value has halved: ln 2 / ln(1/β), not rounded.
 
-    Parameters
-    ----------
-    beta : float
-        In [0, 1).
+    About 0.69 times `memory` where β is near 1, and 0 for β = 0.
 
-    Returns
-    -------
-    float
-        ln 2 / ln(1/β), in steps, not rounded; 0 for β = 0. About 0.69 times `memory` where
-        β is near 1.
-
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
-
-    Examples
-    --------
     >>> half_life(0.5)
     1.0
-
-    Notes
-    -----
-    Source: Kingma & Ba 2015, equation (1). Taught in: notebook 01.
     """
     check_beta(beta)
     return math.log(2) / -math.log(beta) if beta > 0 else 0.0
 
 
-def uncorrected_step(betas: tuple[float, float], step: int | NDArray) -> float | NDArray:
-    """How much longer a step is without the bias corrections: (1 − β₁ᵗ)/√(1 − β₂ᵗ).
+@overload
+def uncorrected_step(betas: tuple[float, float], step: int) -> float: ...
+@overload
+def uncorrected_step(betas: tuple[float, float], step: NDArray) -> NDArray[np.float64]: ...
+def uncorrected_step(
+    betas: tuple[float, float], step: int | NDArray
+) -> float | NDArray[np.float64]:
+    """How much longer step t is without the bias corrections: (1 − β₁ᵗ)/√(1 − β₂ᵗ).
 
     With ε = 0 the quotient m/√v is this factor times m̂/√v̂, whatever the gradients were. For
     a constant gradient the corrected step is lr, so that this is the uncorrected one over lr.
+    β₁ = 0 gives the factor when only the first moment is corrected, β₂ = 0 when only the second
+    is. It tends to 1. ``step`` is an int, or an array of them, 1 or more.
 
-    Parameters
-    ----------
-    betas : pair of floats (β₁, β₂)
-        Each in [0, 1). β₁ = 0 gives the factor when only the first moment is corrected,
-        β₂ = 0 when only the second is.
-    step : int or array of int
-        The step t, 1 or more.
-
-    Returns
-    -------
-    float or ndarray of float64, shape of ``step``
-        Above 1 where the uncorrected step is too long; tends to 1.
-
-    Raises
-    ------
-    TypeError
-        ``betas must be a pair of real numbers, got 0.9``, ``beta must be a real number, got
-        '0.9'`` or ``step must be a whole number, got 0.5``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)`` or
-        ``Invalid step: 0 (expected 1 or more)``.
-
-    Examples
-    --------
-    >>> uncorrected_step((0.5, 0.75), 1)
-    1.0
     >>> print(f"{uncorrected_step((0.9, 0.999), 12):.2f}")
     6.57
-
-    Notes
-    -----
-    Source: Kingma & Ba 2015, Algorithm 1 and §3. Taught in: notebook 01.
     """
     check_pair(betas)
     check_steps(step, 1)
@@ -251,36 +175,12 @@ def largest_step(betas: tuple[float, float]) -> float:
         = \frac{1-\beta_1}{\sqrt{(1-\beta_2)(1-\beta_1^2/\beta_2)}}
         \quad\text{if } \beta_1^2 < \beta_2, \qquad \infty \text{ if not.}
 
-    Parameters
-    ----------
-    betas : pair of floats (β₁, β₂)
-        Each in [0, 1).
+    It is approached, as t grows, by gradients that grow by β₂/β₁ a step. With β₁ = β₂ = 0 it is
+    1, the length of every step. For ε = 0; a larger ε only shortens the step. Source: Ma & Yarats
+    2019, appendix F, which corrects the bound in Kingma & Ba 2015, §2.1.
 
-    Returns
-    -------
-    float
-        1 or more; approached, as t grows, by gradients that grow by β₂/β₁ a step. With
-        β₁ = β₂ = 0 it is 1, the length of every step.
-
-    Raises
-    ------
-    TypeError
-        ``beta must be a real number, got '0.9'``; ``betas must be a pair of real numbers, got
-        0.9``.
-    ValueError
-        ``Invalid beta parameter: 1.0 (expected 0 <= beta < 1)``.
-
-    Examples
-    --------
     >>> round(largest_step((0.9, 0.999)), 2)
     7.27
-    >>> largest_step((0.9, 0.5))
-    inf
-
-    Notes
-    -----
-    For ε = 0; a larger ε only shortens the step. Source: Ma & Yarats 2019, appendix F, which
-    corrects the bound in Kingma & Ba 2015, §2.1. Taught in: notebook 02.
     """
     check_pair(betas)
     for beta in betas:
