@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 from .doctor import findings
 
@@ -30,14 +31,8 @@ def doctor() -> int:
     return int(failed > 0)
 
 
-def find(path: str) -> object:
-    """Import what ``package.module:name`` names.
-
-    Raises
-    ------
-    ValueError
-        ``'torch.optim' is no package.module:name``, or what went wrong with the import.
-    """
+def find(path: str) -> Any:
+    """Import what ``package.module:name`` names; a ValueError says what went wrong."""
     module, separator, name = path.partition(":")
     if not (module and separator and name):
         raise ValueError(f"{path!r} is no package.module:name")
@@ -51,11 +46,11 @@ def find(path: str) -> object:
     return found
 
 
-def build(found: object, options: dict[str, object]) -> object:
-    """Make what `adamlib.identify` takes of a torch optimizer, an optax function or a factory.
+def build(found: Any, options: dict[str, Any]) -> Any:
+    """Turn a torch optimizer class, an optax function or a factory into what `identify` takes.
 
-    A torch optimizer class and an optax function are called with those of the options that they
-    have; a function of one argument is a factory already, and has its hyperparameters inside.
+    The first two are called with those of the options that they have; a function of one argument
+    is a factory already and has its hyperparameters inside.
     """
     from .identification import from_optax
 

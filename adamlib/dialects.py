@@ -47,7 +47,7 @@ FORMULAS = {
         lambda xp, m, v, eps, c2: 1.27 * xp.atan2(m, xp.sqrt(v))),
 }
 # fmt: on
-DECAYED = {
+DECAYED: dict[tuple[str | None, str], str] = {
     ("before", "lr"): "θ·(1−α·λ) − α·{step}",
     ("before", "nothing"): "θ·(1−λ) − α·{step}",
     ("after", "lr"): "(θ − α·{step})·(1−α·λ)",
@@ -96,14 +96,6 @@ class Dialect:
         What an entry is that no paper proposes and no framework runs as it comes: an option
         that is off by default, a lesson's code, a third party's package.
 
-    Raises
-    ------
-    ValueError
-        ``Unknown eps_placement: 'outsied' (expected one of outside, hat, inside,
-        inside-uncorrected, none)``, and so for every attribute that has a list of values.
-    TypeError
-        ``corrects_exp_avg must be a bool, got 'no'``.
-
     Examples
     --------
     >>> print(DIALECTS["keras"])
@@ -130,9 +122,9 @@ class Dialect:
             if field.type is bool:
                 check_flag(field.name, value)
             elif field.name not in CHOICES:
-                kinds = (float, int) if field.type is float else str
+                kind, kinds = ("float", (float, int)) if field.type is float else ("str", (str,))
                 if not isinstance(value, kinds):
-                    raise TypeError(f"{field.name} must be a {field.type.__name__}, got {value!r}")
+                    raise TypeError(f"{field.name} must be a {kind}, got {value!r}")
 
     @property
     def quotient(self) -> str:
@@ -196,24 +188,13 @@ DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ENTRIES}
 
 
 def table() -> Table:
-    """Return all dialects side by side.
+    """Return all dialects side by side; a notebook shows HTML, ``print`` columns.
 
-    Returns
-    -------
-    Table
-        A notebook shows it as an HTML table; ``print`` it elsewhere.
-
-    Examples
-    --------
     >>> for row in table().rows[:3]:
     ...     print(*row[:4], row[-1], sep=" | ")
     paper | m̂ / (√v̂ + ε) | 1e-08 | – | autograd 1.9
     paper-reordered | m̂ / ((√v + ε̂)/√(1−β₂ᵗ)) | 1e-08 | – | scikit-learn 1.9
     pytorch | m̂ / (√v̂ + ε) | 1e-08 | max of v | torch 2.13
-
-    Notes
-    -----
-    Taught in: notebook 07.
     """
     columns = ("framework", "formula", "default ε", "AMSGrad", "decoupled decay", "source")
     return Table((*columns, "verified"), tuple(_row(d) for d in DIALECTS.values()))
@@ -236,21 +217,6 @@ def _row(dialect: Dialect) -> tuple[str, ...]:
 def dialect_name(dialect: str | Dialect) -> str:
     """Return the name under which `DIALECTS` has a dialect; optimizers keep only the name.
 
-    Parameters
-    ----------
-    dialect : str or Dialect
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `find_dialect`, and ``DIALECTS has no such Dialect: …``.
-
-    Examples
-    --------
     >>> dialect_name(DIALECTS["paper"])
     'paper'
     """
@@ -263,23 +229,6 @@ def dialect_name(dialect: str | Dialect) -> str:
 def find_dialect(dialect: str | Dialect) -> Dialect:
     """Return the dialect of that name; a `Dialect` is returned as it is.
 
-    Parameters
-    ----------
-    dialect : str or Dialect
-
-    Returns
-    -------
-    Dialect
-
-    Raises
-    ------
-    ValueError
-        ``Unknown dialect: 'torch' (expected one of paper, paper-reordered, pytorch, …)``.
-    TypeError
-        ``dialect must be a name or a Dialect, got 3``.
-
-    Examples
-    --------
     >>> find_dialect("paper").eps_placement
     'outside'
     """

@@ -49,7 +49,8 @@ class Requirement(NamedTuple):
 
 def release(version: str) -> tuple[int, ...]:
     """The numbers of a version: ``'2.13.0+cpu'`` → ``(2, 13, 0)``."""
-    return tuple(int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number)
+    public = re.split(r"[^\d.]", version)[0]
+    return tuple(int(number) for number in public.split(".") if number)
 
 
 def at_least(version: str, bound: str) -> bool:
@@ -66,7 +67,7 @@ def at_least(version: str, bound: str) -> bool:
 
 def parse(requirement: str) -> Requirement:
     """Read a line such as ``torch>=2.8; extra == "course"``."""
-    name = re.match(r"[\w.-]+", requirement)[0]
+    name = re.split(r"[^\w.-]", requirement)[0]
     bound = re.search(r">=\s*([\w.]+)", requirement)
     extra = re.search(r"extra == ['\"]([\w-]+)", requirement)
     return Requirement(name, bound[1] if bound else "0", extra[1] if extra else "")
@@ -88,7 +89,7 @@ def oldest_python(folder: Path = FOLDER) -> str:
         distribution = installed()
         return distribution.metadata["Requires-Python"].removeprefix(">=") if distribution else "0"
     text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-    return re.search(r'requires-python = ">=([\d.]+)"', text)[1]
+    return re.findall(r'requires-python = ">=([\d.]+)"', text)[0]
 
 
 def requirements(folder: Path = FOLDER) -> list[Requirement]:

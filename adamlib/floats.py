@@ -3,6 +3,7 @@
 A format is a significand of ``precision`` bits (the hidden one included) and a range of
 exponents. From these three integers follow every number that the course prints about
 low precision, bfloat16 included, without any library that implements the format.
+Source of all: IEEE 754-2019, §4.3.1 (round to nearest) and §7.4 (overflow).
 """
 
 import math
@@ -60,30 +61,15 @@ class FloatFormat:
         """The e for which everything up to 2ᵉ rounds to zero: half the smallest subnormal.
 
         An exponent, because float64 cannot hold that number of its own: ``min_exponent −
-        precision``. Taught in: notebook 08.
+        precision``.
         """
         return self.min_exponent - self.precision
 
     def ulp(self, x: float) -> float:
-        """Distance from ``|x|`` to the next larger number of the format.
+        """Distance from ``|x|`` = 1.xxx · 2ᵉ to the next larger number of the format.
 
-        Parameters
-        ----------
-        x : float
-            Any finite number.
+        It is 2^(max(e, min_exponent) + 1 − precision), in the units of ``x``.
 
-        Returns
-        -------
-        float
-            2^(max(exponent of x, min_exponent) + 1 − precision); in the units of ``x``.
-
-        Raises
-        ------
-        ValueError
-            ``x must be finite, got nan``.
-
-        Examples
-        --------
         >>> float_format("float32").ulp(0.25) == 2.0**-25
         True
         """
@@ -112,15 +98,6 @@ def float_format(dtype: object) -> FloatFormat:
     dtype : str, numpy dtype, NumPy scalar type or torch dtype
         One of float16, bfloat16, float32, float64; ``torch.float16`` and ``np.float16`` work.
 
-    Returns
-    -------
-    FloatFormat
-
-    Raises
-    ------
-    ValueError
-        ``Unknown floating-point format: 'int32' (expected one of float16, …)``.
-
     Examples
     --------
     >>> float_format(np.float32).precision
@@ -139,8 +116,7 @@ def round_to(x: ArrayLike, dtype: object) -> NDArray[np.float64]:
     ----------
     x : array_like of float64
         Any numbers, NaN and infinities included.
-    dtype : str or dtype
-        See `float_format`.
+    dtype : as `float_format` takes
 
     Returns
     -------
@@ -153,10 +129,6 @@ def round_to(x: ArrayLike, dtype: object) -> NDArray[np.float64]:
     0.0
     >>> float(round_to(0.999, "bfloat16"))
     1.0
-
-    Notes
-    -----
-    Source: IEEE 754-2019, §4.3.1. Taught in: notebook 04.
     """
     form = float_format(dtype)
     x = np.asarray(x, dtype=np.float64)
@@ -178,38 +150,27 @@ def eps_invisible_from(eps: float, dtype: object) -> float:
     ----------
     eps : float
         A positive finite number.
-    dtype : str or dtype
-        See `float_format`. ``eps`` is rounded to it first, as the addition does; where it
-        rounds to zero, nothing is ever changed and the answer is 0; where it rounds to
-        infinity, every number is changed and the answer is inf.
+    dtype : as `float_format` takes
+        ``eps`` is rounded to it first, as the addition does. Where that gives zero, no number
+        is ever changed and the answer is 0; where it gives infinity, every number is changed and
+        the answer is inf.
 
     Returns
     -------
     float
         The bound, in the units of ``eps`` (inf where the format has no such number).
 
-    Raises
-    ------
-    ValueError
-        ``Invalid epsilon value: -1``.
-
     Examples
     --------
     >>> eps_invisible_from(1e-8, "float32")
     0.25
-
-    Notes
-    -----
-    Source: IEEE 754-2019, §4.3.1 (round to nearest). Taught in: notebook 03.
     """
     if not 0.0 < eps < math.inf:
         raise ValueError(f"Invalid epsilon value: {eps}")
     form = float_format(dtype)
     rounded = float(round_to(eps, dtype))
-    if rounded == 0.0:
-        return 0.0
-    if rounded == math.inf:
-        return math.inf
+    if rounded in (0.0, math.inf):
+        return rounded
     # With eps in [2ᵉ, 2ᵉ⁺¹), half an ulp of x exceeds it from x = 2^(e + 1 + precision) on;
     # one binade earlier half an ulp is 2ᵉ, and eps still moves some x.
     exponent = math.frexp(rounded)[1] + form.precision
@@ -224,8 +185,7 @@ def underflow_gradient(dtype: object, beta2: float, flush_subnormals: bool = Fal
 
     Parameters
     ----------
-    dtype : str or dtype
-        See `float_format`.
+    dtype : as `float_format` takes
     beta2 : float
         In [0, 1).
     flush_subnormals : bool
@@ -236,21 +196,12 @@ def underflow_gradient(dtype: object, beta2: float, flush_subnormals: bool = Fal
     float
         The threshold, in the units of the gradient.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid beta parameter at index 1: 1.0``.
-
     Examples
     --------
     >>> print(f"{underflow_gradient('float16', 0.999):.1e}")
     5.5e-03
     >>> print(f"{underflow_gradient('float32', 0.999):.1e}")
     8.4e-22
-
-    Notes
-    -----
-    Source: Kingma & Ba 2015, Algorithm 1 (second moment at t = 1). Taught in: notebook 03.
     """
     check_beta_at(1, beta2)
     form = float_format(dtype)
@@ -262,7 +213,7 @@ def underflow_gradient(dtype: object, beta2: float, flush_subnormals: bool = Fal
 
 
 def overflow_gradient(dtype: object, beta2: float = 0.0) -> float:
-    """Return the |g| from which on (1 − β₂)·g² rounds to infinity.
+    """Return the |g| from which on (1 − β₂)·g² rounds to infinity: to max + ulp(max)/2 or more.
 
     Where g² is formed first, and rounded to the format, β₂ plays no part: leave it at 0. So do
     NumPy and `adamlib.adam_step`. Where the product is formed in a wider format and rounded
@@ -270,22 +221,15 @@ def overflow_gradient(dtype: object, beta2: float = 0.0) -> float:
 
     Parameters
     ----------
-    dtype : str or dtype
-        See `float_format`.
+    dtype : as `float_format` takes
     beta2 : float
         In [0, 1).
 
     Returns
     -------
     float
-        The threshold, in the units of the gradient. A number of the format is above it
-        exactly where its square is infinite; rounded to the format it is a power of two for
-        β₂ = 0.
-
-    Raises
-    ------
-    ValueError
-        ``Invalid beta parameter at index 1: 1.0``.
+        The threshold, in the units of the gradient. A number of the format is above it exactly
+        where its square is infinite.
 
     Examples
     --------
@@ -293,11 +237,6 @@ def overflow_gradient(dtype: object, beta2: float = 0.0) -> float:
     256
     >>> print(f"{overflow_gradient('float16', 0.999):.0f}")
     8094
-
-    Notes
-    -----
-    Rounding gives infinity from max + ulp(max)/2 on. Source: IEEE 754-2019, §4.3.1 and §7.4.
-    Taught in: notebook 08.
     """
     check_beta_at(1, beta2)
     form = float_format(dtype)
@@ -311,10 +250,7 @@ def average_sticks_at(value: float, beta: float, dtype: object) -> float:
 
     Only where the format loses the decay altogether, 1 − β ≤ 2^−(precision + 1), so that β·a
     rounds back to a. Then each step adds (1 − β)·value, until half a unit in the last place is
-    larger than that. The units double at powers of two, so the average stops at the first
-    power of two 2ᵏ with
-
-        2ᵏ ≥ 2^precision · (1 − β) · value.
+    larger than that: at the first power of two 2ᵏ ≥ 2^precision · (1 − β) · value.
 
     Parameters
     ----------
@@ -322,8 +258,7 @@ def average_sticks_at(value: float, beta: float, dtype: object) -> float:
         What is averaged, above 0: for the second moment g².
     beta : float
         In [0, 1), so close to 1 that the decay is lost.
-    dtype : str or dtype
-        See `float_format`.
+    dtype : as `float_format` takes
 
     Returns
     -------
@@ -333,17 +268,12 @@ def average_sticks_at(value: float, beta: float, dtype: object) -> float:
     Raises
     ------
     ValueError
-        ``beta 0.9 still decays in bfloat16 (expected 0.998046875 or more)`` or ``Invalid value:
-        -1 (expected a finite number above 0)``.
+        ``beta 0.9 still decays in bfloat16 (expected 0.998046875 or more, below 1)``.
 
     Examples
     --------
     >>> average_sticks_at(1.0, 0.999, "bfloat16")
     0.5
-
-    Notes
-    -----
-    Source: IEEE 754-2019, §4.3.1 (round to nearest). Taught in: notebook 08.
     """
     form = float_format(dtype)
     lost_from = 1.0 - math.ldexp(1.0, -form.precision - 1)
@@ -359,23 +289,10 @@ def average_sticks_at(value: float, beta: float, dtype: object) -> float:
 def ulp_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.uint64]:
     """Count the steps between neighbouring floats that lead from ``a`` to ``b``.
 
-    Parameters
-    ----------
-    a, b : arrays of one dtype (float16, float32 or float64), shapes that broadcast
+    Arrays of one dtype (float16, float32 or float64), shapes that broadcast. 0 where the numbers
+    are equal (+0 and −0 count as equal, NaN and NaN too); NaN against a number is the largest
+    uint64.
 
-    Returns
-    -------
-    ndarray of uint64
-        0 where the numbers are equal (+0 and −0 count as equal, NaN and NaN too); NaN
-        against a number is the largest uint64.
-
-    Raises
-    ------
-    TypeError
-        ``a and b must have one float dtype, got float32 and float64``.
-
-    Examples
-    --------
     >>> int(ulp_distance(np.float32(1), np.nextafter(np.float32(1), np.float32(2))))
     1
     """

@@ -31,17 +31,9 @@ class Slider:
         Takes a value, returns a Figure or Axes. It is called on each move, so it must be fast:
         train before, draw here.
     alt : str
-        What there is to see, in a sentence or two, whatever the value.
+        What there is to see, in a sentence or two, whatever the value; 40 characters or more.
     start : float, optional
         The value chosen first; the first of ``values`` unless given.
-
-    Raises
-    ------
-    ValueError
-        ``values has 1 entries (expected two or more, all different)``; ``start is 3.0 (expected
-        one of values)``; ``alt has 3 characters (expected a description of 40 or more)``.
-    TypeError
-        ``figure must be a matplotlib Figure or Axes, got list``, of what ``draw`` returns.
 
     Examples
     --------
@@ -58,10 +50,6 @@ class Slider:
     >>> slider.value
     0.01
     >>> slider.value = 0.1
-
-    Notes
-    -----
-    Taught in: notebook 05.
     """
 
     def __init__(

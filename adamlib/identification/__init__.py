@@ -169,12 +169,6 @@ def identify(
     Identification
         ``print`` it; a function that raises gives the verdict ``"error"``.
 
-    Raises
-    ------
-    ValueError, TypeError
-        For the hyperparameters, as `adamlib.adam_step`; ``Unknown kind: 'jax' (expected numpy
-        or torch)``.
-
     Examples
     --------
     >>> def factory(params):
@@ -189,10 +183,6 @@ def identify(
     ...     return step
     >>> identify(factory, lr=0.01, betas=(0.9, 0.999), eps=1e-8).names
     ('fastai-lesson', 'eps-inside-root')
-
-    Notes
-    -----
-    Taught in: notebook 07.
     """
     check_hyperparameters(lr, betas, eps, weight_decay)
     if kind not in (None, "numpy", "torch"):
