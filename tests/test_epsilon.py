@@ -22,13 +22,18 @@ from adamlib.experiments import (
 )
 from adamlib.figures import COLOURS, plot_epsilon, plot_gap, plot_sweep
 from adamlib.figures.colours import INK
-from adamlib.problems import bigrams, narrow_valley, random_two_layer_net
+from adamlib.problems import bigrams, narrow_valley, random_examples, random_two_layer_net
 
 RATES, EPSILONS = np.logspace(-4, 3, 22), np.logspace(-9, 4, 40)  # the notebook's
 
 
 def small_net(dtype=np.float64):
     return random_two_layer_net(n=32, d_in=20, h=16, d_out=2, dtype=dtype)
+
+
+def examples(dtype=np.float64):
+    """The inputs and targets of the small net, for torch."""
+    return map(torch.from_numpy, random_examples(n=32, d_in=20, d_out=2, dtype=dtype))
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +73,7 @@ def torch_run(factor, eps):
     """The notebook's net in torch: nothing of ours but the data."""
     problem = small_net(np.float32)
     params = {n: torch.from_numpy(a.copy()).requires_grad_() for n, a in problem.start.items()}
-    rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.standard_normal((32, 20)).astype(np.float32))
-    y = torch.from_numpy(rng.standard_normal((32, 2)).astype(np.float32))
+    x, y = examples(np.float32)
     optimizer = torch.optim.Adam(params.values(), lr=0.01, eps=eps)
     for _ in range(50):
         hidden = torch.relu(x @ params["W1"].mT + params["b1"])
@@ -126,15 +129,18 @@ def test_sign_descent_by_hand():
     np.testing.assert_allclose(trace.params, [0.2, 0.55], rtol=1e-15)
 
 
-def test_a_momentum_sweep_is_its_runs_side_by_side():
-    net, lr = small_net(), np.array([1e-4, 1e-3])
-    for sign in (False, True):
-        both = momentum_sweep(net, 10, lr=lr, sign=sign)
-        assert list(both.axes) == ["lr"] and both.losses.shape == (2, 10)
-        for rate in lr:
-            alone = momentum_sweep(net, 10, lr=rate, sign=sign)
-            np.testing.assert_allclose(both.select(lr=rate).losses, alone.losses, rtol=1e-10)
-    assert momentum_sweep(small_net(np.float32), 2, lr=lr).params["W1"].dtype == np.float32
+@pytest.mark.parametrize("rate", [1e-4, 1e-3])
+@pytest.mark.parametrize("sign", [False, True])
+def test_a_momentum_sweep_is_its_runs_side_by_side(sign, rate):
+    both = momentum_sweep(small_net(), 10, lr=[1e-4, 1e-3], sign=sign)
+    assert list(both.axes) == ["lr"] and both.losses.shape == (2, 10)
+    alone = momentum_sweep(small_net(), 10, lr=rate, sign=sign)
+    np.testing.assert_allclose(both.select(lr=rate).losses, alone.losses, rtol=1e-10)
+
+
+def test_a_momentum_sweep_in_float32_stays_there():
+    trace = momentum_sweep(small_net(np.float32), 2, lr=[1e-4, 1e-3])
+    assert trace.params["W1"].dtype == np.float32
 
 
 def test_adam_with_a_huge_eps_is_momentum():
@@ -214,8 +220,7 @@ def test_bad_parameter_rates_are_refused(options, message):
 def test_the_sharpness_is_that_of_torchs_hessian(rates):
     net = small_net()
     shapes = {name: array.shape for name, array in net.start.items()}
-    rng = np.random.default_rng(0)
-    x, y = torch.tensor(rng.standard_normal((32, 20))), torch.tensor(rng.standard_normal((32, 2)))
+    x, y = examples()
 
     def loss(flat):
         parts = flat.split([int(np.prod(shape)) for shape in shapes.values()])
@@ -392,8 +397,7 @@ def torch_path(name, steps):
     """All parameters and losses of a run of exercise 2, by torch."""
     net = small_net()
     params = [torch.from_numpy(array.copy()).requires_grad_() for array in net.start.values()]
-    rng = np.random.default_rng(0)
-    x, y = torch.tensor(rng.standard_normal((32, 20))), torch.tensor(rng.standard_normal((32, 2)))
+    x, y = examples()
     if name == "Adam":
         optimizer = torch.optim.Adam(params, lr=1e4, eps=1e6)
     else:

@@ -74,24 +74,34 @@ def test_the_same_seed_gives_the_same_problem_and_another_one_another():
     assert one.value(one.start) == two.value(two.start) != other.value(other.start)
 
 
-def test_the_start_copy_is_a_copy():
-    for problem in (narrow_valley(), random_two_layer_net(**SIZES)):
-        copy = problem.start_copy()
-        for array in copy.values() if isinstance(copy, dict) else [copy]:
-            array += 1
-        again = problem.start_copy()
-        assert not np.array_equal(
-            *([next(iter(p.values())) if isinstance(p, dict) else p for p in (copy, again)])
-        )
+def test_the_examples_are_normal_numbers_inputs_first():
+    rng = np.random.default_rng(5)
+    x, y = random_examples(5, n=4, d_in=3, d_out=2, dtype=np.float32)
+    np.testing.assert_array_equal(x, rng.standard_normal((4, 3)).astype(np.float32))
+    np.testing.assert_array_equal(y, rng.standard_normal((4, 2)).astype(np.float32))
 
 
-def test_runs_side_by_side_start_apart_and_leave_the_problem_alone():
-    for problem in (narrow_valley(), random_two_layer_net(**SIZES)):
-        runs = repeated(problem, (3,))
-        for name, array in named(problem.start).items():
-            runs[name][0] += 1
-            np.testing.assert_array_equal(runs[name][1:], np.stack([array, array]))
-        assert type(like_start(problem, runs)) is type(problem.start)
+PROBLEMS = pytest.mark.parametrize(
+    "problem", [narrow_valley(), random_two_layer_net(**SIZES)], ids=["array", "dict"]
+)
+
+
+@PROBLEMS
+def test_the_start_copy_is_a_copy(problem):
+    copy = named(problem.start_copy())
+    for name, array in named(problem.start).items():
+        np.testing.assert_array_equal(copy[name], array)
+        copy[name] += 1
+        assert not np.array_equal(named(problem.start)[name], copy[name])
+
+
+@PROBLEMS
+def test_runs_side_by_side_start_apart_and_leave_the_problem_alone(problem):
+    runs = repeated(problem, (3,))
+    for name, array in named(problem.start).items():
+        runs[name][0] += 1
+        np.testing.assert_array_equal(runs[name][1:], np.stack([array, array]))
+    assert type(like_start(problem, runs)) is type(problem.start)
 
 
 def test_the_valley_by_hand():
