@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from functools import cache
 
 import array_api_strict
 import numpy as np
@@ -121,30 +122,41 @@ def assert_near(got, expected, real_dtype, what):
     np.testing.assert_allclose(got, expected, err_msg=str(what), **TOLERANCE[real_dtype])
 
 
+@cache
+def tensors(dtype, gradient):
+    """A parameter and its gradients."""
+    to = getattr(torch, dtype)
+    param = torch.tensor(cases.numbers(np.random.default_rng(1), dtype, (7,))).to(to)
+    return param, [torch.tensor(grad).to(to) for grad in cases.gradients(gradient, dtype)]
+
+
+@cache
+def by_torch(dtype, gradient, options):
+    """Torch's path, the same for both libraries and both kinds of lr."""
+    return torch_run(*tensors(dtype, gradient), lr=0.1, **dict(options))
+
+
+@pytest.mark.parametrize("options", cases.OPTIONS, ids=repr)
 @pytest.mark.parametrize("gradient", cases.GRADIENTS)
 @pytest.mark.parametrize("lr_kind", ["float", "0-d"])
 @pytest.mark.parametrize("library, dtype", LIBRARIES)
-def test_equal_to_torch(library, dtype, lr_kind, gradient):
-    real_dtype = cases.REAL_OF.get(dtype, dtype)
-    to = getattr(torch, dtype)
-    param = torch.tensor(cases.numbers(np.random.default_rng(1), dtype, (7,))).to(to)
-    grads = [torch.tensor(grad).to(to) for grad in cases.gradients(gradient, dtype)]
+def test_equal_to_torch(library, dtype, lr_kind, gradient, options):
+    expected, their_state = by_torch(dtype, gradient, tuple(options.items()))
+    param, grads = tensors(dtype, gradient)
     lr = 0.1 if lr_kind == "float" else torch.tensor(0.1, dtype=torch.float64)
-    ours, our_grads, our_lr = param, grads, lr
     if library == "numpy":
-        ours, our_grads = param.numpy(), [grad.numpy() for grad in grads]
-        our_lr = lr if lr_kind == "float" else np.array(0.1)
-    for options in cases.OPTIONS:
-        expected, their_state = torch_run(param, grads, lr=0.1, **options)
-        got, state = run(ours, our_grads, lr=our_lr, **options)
-        for t, (x, y) in enumerate(zip(got, expected, strict=True)):
-            assert str(x.dtype).endswith(dtype) and x.shape == (7,)
-            assert_near(x, y, real_dtype, (options, t))
-        assert state.step == their_state["step"]
-        assert (state.max_exp_avg_sq is not None) == options["amsgrad"]
-        if gradient == "ordinary":
-            for name in ("exp_avg", "exp_avg_sq"):
-                assert_near(getattr(state, name), their_state[name], real_dtype, (options, name))
+        param, grads = param.numpy(), [grad.numpy() for grad in grads]
+        lr = lr if lr_kind == "float" else np.array(0.1)
+    got, state = run(param, grads, lr=lr, **options)
+    real_dtype = cases.REAL_OF.get(dtype, dtype)
+    for t, (x, y) in enumerate(zip(got, expected, strict=True)):
+        assert str(x.dtype).endswith(dtype) and x.shape == (7,)
+        assert_near(x, y, real_dtype, t)
+    assert state.step == their_state["step"]
+    assert (state.max_exp_avg_sq is not None) == options["amsgrad"]
+    if gradient == "ordinary":
+        for name in ("exp_avg", "exp_avg_sq"):
+            assert_near(getattr(state, name), their_state[name], real_dtype, name)
 
 
 @pytest.mark.parametrize("grad", [0.0, cases.INF, -cases.INF, cases.NAN, 1e308])
@@ -296,32 +308,42 @@ def test_a_dialect_of_ones_own():
     np.testing.assert_array_equal(run(np.ones(7), grads, dialect=own, eps=0.1)[0], expected)
 
 
-def test_a_registered_dialect_is_taken_by_its_name_and_a_later_one_in_its_place(monkeypatch):
-    """The first step by hand: m = 0.1·g, v̂ = g²."""
-    grad = np.array([3.0, -0.5])
-    for placement, denom in {
-        "outside": np.abs(grad) + 0.1,
-        "hat": np.abs(grad) + 0.1 / math.sqrt(1 - 0.999),
-        "inside": np.sqrt(grad**2 + 0.1),
-        "inside-uncorrected": np.sqrt(grad**2 + 0.1 / (1 - 0.999)),
-    }.items():
+# The first step of a dialect of one's own by hand: m = 0.1·g, v̂ = g², ε = 0.1.
+GRAD = np.array([3.0, -0.5])
+DENOMS = {
+    "outside": np.abs(GRAD) + 0.1,
+    "hat": np.abs(GRAD) + 0.1 / math.sqrt(1 - 0.999),
+    "inside": np.sqrt(GRAD**2 + 0.1),
+    "inside-uncorrected": np.sqrt(GRAD**2 + 0.1 / (1 - 0.999)),
+}
+
+
+def by_the_dialect_mine():
+    return adam_step(np.zeros(2), GRAD, init_state(GRAD), lr=1.0, eps=0.1, dialect="mine")[0]
+
+
+@pytest.mark.parametrize("later", DENOMS)
+@pytest.mark.parametrize("first", DENOMS)
+def test_a_registered_dialect_is_taken_by_its_name_and_a_later_one_in_its_place(
+    first, later, monkeypatch
+):
+    for placement in (first, later):
         own = Dialect("mine", "here", eps_placement=placement, corrects_exp_avg=False)
         monkeypatch.setitem(DIALECTS, "mine", own)
-        zero = np.zeros(2)
-        new, _ = adam_step(zero, grad, init_state(zero), lr=1.0, eps=0.1, dialect="mine")
-        np.testing.assert_allclose(new, -0.1 * grad / denom, rtol=1e-13)
+        new = by_the_dialect_mine()
+        np.testing.assert_allclose(new, -0.1 * GRAD / DENOMS[placement], rtol=1e-13)
 
 
 # --- properties -------------------------------------------------------------------------------
 
 # large enough that g² and (1−β₂)g² are normal numbers, and the quotient exact to some bits
-GRAD = st.floats(1e-100, 1e100) | st.floats(-1e100, -1e-100)
-GRADS = st.lists(GRAD, min_size=1, max_size=10)
+A_GRAD = st.floats(1e-100, 1e100) | st.floats(-1e100, -1e-100)
+GRADS = st.lists(A_GRAD, min_size=1, max_size=10)
 # from 0.9 on 1 − β loses digits that β has: the products below then hold to fewer
 BETAS = st.tuples(st.floats(0, 0.99), st.floats(0, 0.999))
 
 
-@given(GRAD, st.floats(1e-6, 10), BETAS)
+@given(A_GRAD, st.floats(1e-6, 10), BETAS)
 def test_first_step_has_length_lr(grad, lr, betas):
     param = np.array([0.0])
     new, _ = adam_step(param, np.array([grad]), init_state(param), lr=lr, betas=betas, eps=0.0)

@@ -95,14 +95,14 @@ def test_ulp_is_the_gap_to_the_next_number_for_every_number(name):
     np.testing.assert_array_equal(gaps, np.diff(values))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(FINITE)
-def test_ulp_is_numpy_spacing(x):
-    for dtype in (np.float32, np.float64):
-        with np.errstate(all="ignore"):
-            x_there = dtype(abs(x))
-        if x_there < np.finfo(dtype).max:
-            assert float_format(dtype).ulp(float(x_there)) == np.spacing(x_there)
-            assert float_format(dtype).ulp(-float(x_there)) == np.spacing(x_there)
+def test_ulp_is_numpy_spacing(dtype, x):
+    with np.errstate(all="ignore"):
+        x_there = dtype(abs(x))
+    if x_there < np.finfo(dtype).max:
+        assert float_format(dtype).ulp(float(x_there)) == np.spacing(x_there)
+        assert float_format(dtype).ulp(-float(x_there)) == np.spacing(x_there)
 
 
 @pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
@@ -134,10 +134,10 @@ def test_every_midpoint_rounds_to_the_even_neighbour(name):
     np.testing.assert_array_equal(round_to(np.nextafter(middle, -np.inf), name), below)
 
 
+@pytest.mark.parametrize("name", ["float16", "float32", "float64"])
 @given(st.lists(ANY_FLOAT, min_size=1, max_size=20))
-def test_rounding_is_the_cast_of_numpy(xs):
-    for name in ("float16", "float32", "float64"):
-        assert_same(round_to(xs, name), cast(xs, name))
+def test_rounding_is_the_cast_of_numpy(name, xs):
+    assert_same(round_to(xs, name), cast(xs, name))
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=20))
@@ -160,13 +160,13 @@ def test_rounding_at_the_ends_of_the_range(name):
         assert round_to(form.smallest_subnormal / 2, name) == 0
 
 
-def test_rounding_keeps_shape_and_input():
+@pytest.mark.parametrize("name", NAMES)
+def test_rounding_keeps_shape_and_input(name):
     x = np.full((2, 3), 0.1)
-    for name in NAMES:
-        rounded = round_to(x, name)
-        assert rounded.shape == (2, 3) and rounded.dtype == np.float64
-        assert not np.shares_memory(rounded, x)
-        assert round_to(0.1, name).shape == ()
+    rounded = round_to(x, name)
+    assert rounded.shape == (2, 3) and rounded.dtype == np.float64
+    assert not np.shares_memory(rounded, x)
+    assert round_to(0.1, name).shape == ()
     assert np.all(x == 0.1)
 
 
@@ -240,16 +240,16 @@ def test_underflow_threshold_is_where_v_becomes_zero(name, beta2):
     assert v1(-threshold * 0.98) == 0 < v1(-threshold * 1.02)
 
 
+@pytest.mark.parametrize("flush", [False, True])
 @pytest.mark.parametrize("beta2", [0.0, 0.9, 0.999])
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float32"])
-def test_underflow_threshold_is_exact_when_rounded_once(name, beta2):
-    for flush, smallest in ((False, 0.0), (True, float_format(name).smallest_normal)):
-        threshold = underflow_gradient(name, beta2, flush)
-        below, above = (threshold * (1 - 1e-12)) ** 2, (threshold * (1 + 1e-12)) ** 2
-        kept = [float(round_to((1 - beta2) * v, name)) for v in (below, above)]
-        if flush:  # before rounding: a normal number may round up from just below
-            kept = [v if v >= smallest else 0.0 for v in ((1 - beta2) * below, (1 - beta2) * above)]
-        assert kept[0] == 0 < kept[1]
+def test_underflow_threshold_is_exact_when_rounded_once(name, beta2, flush):
+    threshold = underflow_gradient(name, beta2, flush)
+    below, above = ((1 - beta2) * (threshold * c) ** 2 for c in (1 - 1e-12, 1 + 1e-12))
+    if flush:  # before rounding: a normal number may round up from just below
+        assert below < float_format(name).smallest_normal <= above
+    else:
+        assert round_to(below, name) == 0 < round_to(above, name)
 
 
 @pytest.mark.parametrize("beta2", [1.0, -0.1, math.nan, math.inf])

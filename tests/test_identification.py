@@ -91,12 +91,16 @@ def test_what_coincides_is_said():
     assert "No probe tells these names apart" in str(found)
 
 
-def test_hat_and_outside_are_told_apart_as_far_as_float64_can():
-    for eps in (1e-8, 1e-12):
-        options = {**USUAL, "eps": eps}
-        assert identify(from_dialect("keras", **options), **options).names[0] == "paper-reordered"
-    same = identify(from_dialect("keras", **{**USUAL, "eps": 0.0}), **{**USUAL, "eps": 0.0})
-    assert {"paper", "keras", "fastai-lesson", "eps-missing"} <= set(same.names)
+@pytest.mark.parametrize("eps", [1e-8, 1e-12])
+def test_hat_and_outside_are_told_apart_as_far_as_float64_can(eps):
+    options = {**USUAL, "eps": eps}
+    assert identify(from_dialect("keras", **options), **options).names[0] == "paper-reordered"
+
+
+def test_without_eps_its_place_does_not_matter():
+    options = {**USUAL, "eps": 0.0}
+    found = identify(from_dialect("keras", **options), **options)
+    assert {"paper", "keras", "fastai-lesson", "eps-missing"} <= set(found.names)
 
 
 # Pairs of mistakes, on probes that identify has not seen.
@@ -204,18 +208,21 @@ def test_torch_is_pytorch(cls, options, decay, amsgrad):
     assert "keras" not in found.names
 
 
+OURS = {
+    "numpy": lambda params, **options: adamlib.Adam(params, **options).step,
+    "torch": lambda params, **options: adamlib.pytorch.Adam(params, **options),
+}
+
+
+@pytest.mark.parametrize("make", OURS.values(), ids=OURS)
 @pytest.mark.parametrize("name", ["pytorch", "keras", "bert", "atan2"])
-def test_our_own_optimizers_are_what_they_say(name):
-    def numpy_factory(params):
-        return adamlib.Adam(params, **USUAL, dialect=name).step
-
-    for factory in (numpy_factory, lambda p: adamlib.pytorch.Adam(p, **USUAL, dialect=name)):
-        assert name in identify(factory, **USUAL).names
+def test_our_own_optimizers_are_what_they_say(name, make):
+    assert name in identify(lambda params: make(params, **USUAL, dialect=name), **USUAL).names
 
 
-def test_other_torch_optimizers_are_no_adam():
-    for cls in (torch.optim.SGD, torch.optim.NAdam, torch.optim.RMSprop):
-        assert identify(lambda params, cls=cls: cls(params, lr=1e-3), **USUAL).verdict == "unknown"
+@pytest.mark.parametrize("cls", [torch.optim.SGD, torch.optim.NAdam, torch.optim.RMSprop])
+def test_other_torch_optimizers_are_no_adam(cls):
+    assert identify(lambda params: cls(params, lr=1e-3), **USUAL).verdict == "unknown"
 
 
 def step_of(function):
