@@ -119,7 +119,7 @@ class Identification:
         if self.verdict == "error":
             yield f"It cannot be examined: {self.message}"
         elif self.verdict == "unknown":
-            yield "This is no Adam that the catalogue knows, nor one with two known mistakes."
+            yield "This is not an Adam that the catalogue knows, nor one with two known mistakes."
         elif self.pairs:
             yield "Two mistakes together explain every step: " + " And: ".join(
                 f"{name}. {MISTAKES[name]}" for name in self.pairs[0]
