@@ -1,15 +1,15 @@
 """The reader's copy is made, kept and moved aside; the originals never change."""
 
-import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
+from jupyterlab_server.config import get_page_config
+from nbconvert.nbconvertapp import NbConvertApp
 from nbformat.sign import NotebookNotary
 
 import lab
@@ -98,29 +98,22 @@ def test_lab_opens_the_first_notebook_of_the_right_folder(course, monkeypatch):
     assert calls[0][-1] == "--port=9999"
 
 
-def test_no_question_about_news(tmp_path):
+def test_no_question_about_news(tmp_path, monkeypatch):
     """JupyterLab reads the course's page configuration, and finds that extension disabled."""
-    code = (
-        "import json; from jupyterlab_server.config import get_page_config;"
-        "print(json.dumps(get_page_config([])))"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=lab.environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    disabled = json.loads(process.stdout)["disabledExtensions"]
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", lab.environment(tmp_path)["JUPYTER_CONFIG_PATH"])
+    disabled = get_page_config([])["disabledExtensions"]
     assert "@jupyterlab/apputils-extension:announcements" in disabled
 
 
 def exported(folder: Path, **settings: str) -> str:
     """What `nbconvert --to html` makes of the first notebook with a figure."""
     source = ROOT / "notebooks" / "00_start_here.ipynb"
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(folder)]
-    variables = os.environ | {"JUPYTER_CONFIG_DIR": str(folder)} | settings
-    subprocess.run([*command, str(source)], env=variables, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"JUPYTER_CONFIG_DIR": str(folder), **settings}.items():
+            patch.setenv(name, value)
+        app = NbConvertApp()
+        app.initialize(["--to", "html", "--output-dir", str(folder), str(source)])
+        app.start()
     return (folder / "00_start_here.html").read_text(encoding="utf-8")
 
 
