@@ -4,7 +4,47 @@ import numpy as np
 import pytest
 import torch
 
-from adamlib.experiments import first_step, rms_step
+from adamlib import AdamState, adam_step, init_state
+from adamlib.experiments import first_step, rms_step, unit_steps
+from adamlib.experiments.unit_steps import each_step
+
+# --- a run of steps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("dialect", ["pytorch", "optax", "keras"])
+def test_unit_steps_are_the_way_of_a_parameter(dialect, amsgrad):
+    gradients = np.random.default_rng(0).standard_normal((20, 3))
+    options = dict(betas=(0.8, 0.99), eps=0.1, amsgrad=amsgrad, dialect=dialect)
+    param = np.zeros(3)
+    state = init_state(param, amsgrad)
+    for grad in gradients:
+        param, state = adam_step(param, grad, state, lr=1.0, **options)
+    steps = unit_steps(gradients, **options)
+    np.testing.assert_allclose(-steps.sum(axis=0), param, rtol=1e-12)  # rounding of 20 sums
+
+
+def test_unit_steps_go_on_from_a_state_and_leave_it_alone():
+    gradients = np.array([1.0, -3.0, 2.0, 0.5], dtype=np.float32)
+    (_, state) = list(each_step(gradients[:2]))[-1]
+    before = state.exp_avg.copy()
+    rest = unit_steps(gradients[2:], state=state)
+    assert rest.dtype == np.float32 and state.step == 2 and state.exp_avg == before
+    np.testing.assert_array_equal(rest, unit_steps(gradients)[2:])
+    silent = AdamState(10_000, np.zeros(()), np.zeros(()))
+    longest = unit_steps([1.0], eps=0.0, state=silent)[0]
+    assert longest == pytest.approx(0.1 / 0.001**0.5, rel=1e-4)  # the corrections are almost 1
+
+
+def test_unit_steps_broadcast_eps_against_one_gradient():
+    steps = unit_steps([[3.0], [3.0]], eps=np.array([0.0, 1.0, 3.0]))
+    np.testing.assert_allclose(steps, [[1, 0.75, 0.5]] * 2, rtol=1e-12)
+
+
+def test_unit_steps_want_floats():
+    with pytest.raises(TypeError, match="gradients must hold real floats, got dtype int64"):
+        unit_steps(np.array([1], dtype=np.int64))
+
 
 # --- a first step -----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..adam import adam_step, init_state
+from ..experiments import unit_steps
 from .base import Mistake
 from .judges import Exercise, array, on_cases, satisfies
 from .steps import a_step
@@ -31,13 +31,7 @@ def my_betas():
 
 def step_lengths(grads: list[float], betas: tuple[float, float]) -> np.ndarray:
     """Lengths of the steps in units of lr, without eps."""
-    param = np.zeros(1)
-    state, lengths = init_state(param), []
-    for grad in grads:
-        new, state = adam_step(param, np.array([grad]), state, lr=1.0, betas=betas, eps=0.0)
-        lengths.append(abs(new - param)[0])
-        param = new
-    return np.array(lengths)
+    return np.abs(unit_steps(grads, eps=0.0, betas=betas))
 
 
 def is_sign_descent(value: object) -> Mistake | None:
@@ -123,12 +117,12 @@ def is_too_long(value: object) -> Mistake | None:
     if not np.any(grads[0]):
         says = "the first gradient is zero, so the first step is 0/0: NaN, and NaN for ever."
         return Mistake("starts-with-zero", says)
-    length = step_lengths(grads.tolist(), (0.9, 0.5))[-1]
-    if length > 100:
-        return None
-    says = f"the last step has length {length:.3g} α."
-    if not length < math.inf:
+    lengths = step_lengths(grads.tolist(), (0.9, 0.5))
+    says = f"the last step has length {lengths[-1]:.3g} α."
+    if not np.isfinite(lengths).all():
         return Mistake("not-a-number", f"{says} v has underflowed: begin with larger gradients.")
+    if lengths[-1] > 100:
+        return None
     sizes = np.abs(grads)
     if np.ptp(sizes) < 1e-9 * sizes.max():
         return Mistake("constant", f"{says} Sizes that stay the same give no more than α.")

@@ -5,6 +5,7 @@
 ``baselines``        what Adam is compared with: `sgd`, `momentum`, `rmsprop`
 ``sweeps``           many runs at once, over lr and eps
 ``epsilon``          what eps does to whole runs: rates, sharpness, the best of a sweep
+``unit_steps``       the steps of Adam in units of lr, for a run of gradients
 ``first_steps``      what a first step comes to, with and without eps
 ``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk_on_interval`
 ``precision``        Adam in 16 bits: its first step, its averages, and how to train
@@ -29,9 +30,7 @@ from .first_steps import (
     FIRST_STEPS,
     FirstStepMap,
     classify_first_step,
-    first_step,
     first_step_map,
-    rms_step,
     smallest_finite_first_step,
 )
 from .precision import (
@@ -63,6 +62,7 @@ from .speed import (
 from .sweeps import sweep
 from .traces import NanSpread, Stepper, Trace, nan_spread, run
 from .traffic import Traffic, numpy_traffic, torch_traffic
+from .unit_steps import first_step, rms_step, unit_steps
 
 __all__ = [
     "FIRST_STEPS",
@@ -119,6 +119,7 @@ __all__ = [
     "torch_step",
     "torch_traffic",
     "train_in",
+    "unit_steps",
     "walk_on_interval",
     "width_scan",
 ]

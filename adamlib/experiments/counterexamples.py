@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..adam import adam_step, init_state
 from ..checks import check_count
 from ..dialects import Dialect, find_dialect
 from ..moments import bias_correction, ema
+from .unit_steps import each_step, unit_steps
 
 LOW, HIGH = -1.0, 1.0
 SETTLED = 1e-17  # of a first value this share is left: below half a unit in the last place
@@ -292,17 +293,16 @@ def walk_on_interval(
     check_count("number of periods", periods, 1)
     if not LOW <= start <= HIGH:
         raise ValueError(f"Invalid start: {start} (expected -1 to 1)")
-    options = dict(betas=betas, eps=eps, amsgrad=amsgrad, dialect=dialect)
-    unit_steps = _unit_steps(
-        gradients, min(periods, _periods_to_settle(len(gradients), betas)), options
-    )
+    settling = min(periods, _periods_to_settle(len(gradients), betas))
+    options: dict[str, Any] = dict(betas=betas, eps=eps, amsgrad=amsgrad, dialect=dialect)
+    steps = unit_steps(np.tile(gradients, settling), **options).reshape(settling, -1)
     ends = len(gradients) * np.arange(1, periods + 1)
 
     def moves(k: int) -> NDArray[np.float64]:
         """The move of step k + 1 of every period, before the projection."""
         t = ends - len(gradients) + k + 1
-        settled = np.full(periods - len(unit_steps), unit_steps[-1, k])
-        return (lr(t) if callable(lr) else lr) * np.concatenate([unit_steps[:, k], settled])
+        settled = np.full(periods - settling, steps[-1, k])
+        return (lr(t) if callable(lr) else lr) * -np.concatenate([steps[:, k], settled])
 
     shift, low, high = np.zeros(periods), np.full(periods, LOW), np.full(periods, HIGH)
     for k in range(len(gradients)):
@@ -328,17 +328,6 @@ def _periods_to_settle(length: int, betas: tuple[float, float]) -> int:
     slowest = max(betas)
     steps = np.log(SETTLED) / np.log(slowest) if slowest > 0 else 0.0
     return int(np.ceil(steps / length)) + 2
-
-
-def _unit_steps(gradients: NDArray, periods: int, options: dict) -> NDArray[np.float64]:
-    """The steps of Adam in units of lr, shape (periods, length of a period)."""
-    zero = np.zeros(())
-    state, steps = init_state(zero, amsgrad=options["amsgrad"]), []
-    for grad in np.tile(gradients, periods):
-        # from zero each time: what comes back is the step itself, free of rounding
-        step, state = adam_step(zero, np.asarray(grad), state, lr=1.0, **options)
-        steps.append(step)
-    return np.array(steps).reshape(periods, len(gradients))
 
 
 def _one_period(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -389,13 +378,10 @@ def denominators(
     """
     gradients = _one_period("gradients", gradients)
     rule = find_dialect(dialect)
-    zero = np.zeros(())
-    state, roots = init_state(zero, amsgrad=amsgrad), []
-    options = dict(betas=betas, eps=0.0, amsgrad=amsgrad, dialect=rule)
-    for grad in gradients:
-        step, state = adam_step(zero, np.asarray(grad), state, lr=1.0, **options)
+    roots = []
+    for step, state in each_step(gradients, eps=0.0, betas=betas, amsgrad=amsgrad, dialect=rule):
         exp_avg = state.exp_avg
         if rule.corrects_exp_avg:
             exp_avg = exp_avg / bias_correction(betas[0], state.step)
-        roots.append(-exp_avg / step)
+        roots.append(exp_avg / step)
     return np.array(roots)

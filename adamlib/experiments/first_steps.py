@@ -1,70 +1,17 @@
-"""What a first step comes to, and how long a step is beside eps."""
+"""What a first step comes to, with and without eps."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..adam import adam_step, init_state
 from ..checks import check_count
 from ..floats import float_format, underflow_gradient
 from ..moments import ema
+from .unit_steps import first_step, real_floats
 
 FIRST_STEPS = ("NaN", "infinite", "too long", "arbitrary", "fine", "held back")
 """What a first step can come to; see `classify_first_step`."""
-
-
-def first_step(
-    grad: ArrayLike,
-    eps: float | NDArray = 0.0,
-    betas: tuple[float, float] = (0.9, 0.999),
-    amsgrad: bool = False,
-) -> NDArray:
-    r"""Take Adam's first step and return it in units of lr, positive along the gradient.
-
-    .. math::
-        \frac{\theta_0 - \theta_1}{\alpha} = \frac{\hat m_1}{\sqrt{\hat v_1} + \epsilon}
-
-    Parameters
-    ----------
-    grad : array_like of floats g₁, any shape
-        Its dtype is the one that everything is computed in.
-    eps : float or ndarray ε
-        Finite, 0 or more; units of ``grad``; broadcasts against ``grad``.
-    betas : pair of floats (β₁, β₂)
-        Each in [0, 1).
-    amsgrad : bool
-        Divide by the largest v so far.
-
-    Returns
-    -------
-    ndarray, dtype of ``grad``, shape of ``grad`` broadcast with ``eps``
-        ±1 on paper where ε = 0; in floating point it may be NaN or ±inf.
-
-    Raises
-    ------
-    TypeError
-        ``grad must hold real floats, got dtype int64``.
-    ValueError, TypeError
-        As `adamlib.adam_step`, for the hyperparameters.
-
-    Examples
-    --------
-    >>> first_step([2.0, 0.0, -1e-8])
-    array([ 1., nan, -1.])
-    >>> first_step([2.0, 0.0, -1e-8], eps=1e-8)
-    array([ 1. ,  0. , -0.5])
-
-    Notes
-    -----
-    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 03.
-    """
-    grad = _check_real_floats("grad", grad)
-    grad = np.broadcast_to(grad, np.broadcast_shapes(grad.shape, np.shape(eps)))
-    start = np.zeros(grad.shape, grad.dtype)
-    state = init_state(start, amsgrad)
-    moved, _ = adam_step(start, grad, state, lr=1.0, betas=betas, eps=eps, amsgrad=amsgrad)
-    return start - moved  # from zero with lr = 1 the subtraction is exact
 
 
 def classify_first_step(
@@ -73,7 +20,7 @@ def classify_first_step(
     betas: tuple[float, float] = (0.9, 0.999),
     noise: float | None = None,
 ) -> NDArray[np.str_]:
-    """Take Adam's first step and say what became of it.
+    """Take Adam's first step, as `first_step` does, and say what became of it.
 
     ===============  ==================================================================
     ``"NaN"``        0/0: neither m nor v holds anything
@@ -85,47 +32,17 @@ def classify_first_step(
                      v has underflowed, not longer than lr
     ===============  ==================================================================
 
-    Parameters
-    ----------
-    grad : array_like of floats g₁, any shape
-        Its dtype is the one that everything is computed in.
-    eps : float or ndarray ε
-        Finite, 0 or more; units of ``grad``; broadcasts against ``grad``.
-    betas : pair of floats (β₁, β₂)
-        Each in [0, 1).
-    noise : float, optional
-        Size below which a gradient is nothing but rounding noise, 0 or more, units of
-        ``grad``. Half a unit in the last place of 1 unless given: a sum that passes through
-        numbers of size 1 is not known any better.
+    ``noise`` is the size below which a gradient is nothing but rounding noise: half a unit in the
+    last place of 1 unless given, since a sum that passes through numbers of size 1 is not known
+    any better. A gradient whose square overflows gives a step of zero; it counts as held back.
 
-    Returns
-    -------
-    ndarray of str, shape of ``grad`` broadcast with ``eps``
-        Entries of `FIRST_STEPS`.
-
-    Raises
-    ------
-    TypeError
-        ``grad must hold real floats, got dtype int64``.
-    ValueError
-        ``Invalid noise: -1.0 (expected 0 or more)``.
-    ValueError, TypeError
-        As `adamlib.adam_step`, for the hyperparameters.
-
-    Examples
-    --------
     >>> gradients = np.array([0.0, 1e-30, 1e-12, 1.0], dtype=np.float32)
     >>> print(*classify_first_step(gradients))
     NaN infinite arbitrary fine
     >>> print(*classify_first_step(gradients, eps=1e-8))
     held back held back held back fine
-
-    Notes
-    -----
-    A gradient whose square overflows gives a step of zero; it counts as held back. Taught in:
-    notebook 03.
     """
-    grad = _check_real_floats("grad", grad)
+    grad = real_floats("grad", grad)
     noise = float_format(grad.dtype).ulp(1.0) / 2 if noise is None else float(noise)
     if not noise >= 0.0:
         raise ValueError(f"Invalid noise: {noise} (expected 0 or more)")
@@ -139,20 +56,8 @@ def classify_first_step(
 def classify_lengths(length: NDArray, no_v: NDArray, is_noise: NDArray) -> NDArray[np.str_]:
     """Name first steps by their length in units of lr, as `classify_first_step` does.
 
-    Parameters
-    ----------
-    length : ndarray of float
-        |θ₀ − θ₁|/α; may be NaN or infinite.
-    no_v, is_noise : ndarray of bool, shape of ``length``
-        Where v is stored as zero, and where the gradient is nothing but rounding noise.
+    The masks say where v is stored as zero, and where the gradient is nothing but rounding noise.
 
-    Returns
-    -------
-    ndarray of str, shape of ``length``
-        Entries of `FIRST_STEPS`.
-
-    Examples
-    --------
     >>> nowhere = np.zeros(3, dtype=bool)
     >>> print(*classify_lengths(np.array([np.inf, 1.0, 0.1]), nowhere, nowhere))
     infinite fine held back
@@ -189,8 +94,6 @@ def smallest_finite_first_step(dtype: DTypeLike, beta2: float = 0.999) -> float:
     ------
     ValueError
         ``the first step is not finite even for a gradient of 1``: 1 − β₂ is zero in ``dtype``.
-    TypeError
-        ``dtype must be a float dtype, got int64``.
 
     Examples
     --------
@@ -200,7 +103,7 @@ def smallest_finite_first_step(dtype: DTypeLike, beta2: float = 0.999) -> float:
     Notes
     -----
     NumPy rounds g² before it multiplies by 1 − β₂, so the answer lies a little beside the
-    prediction: by 0.05 % at β₂ = 0.999, by 5 % at 0.9. Taught in: notebook 03.
+    prediction: by 0.05 % at β₂ = 0.999, by 5 % at 0.9.
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
@@ -270,106 +173,22 @@ def first_step_map(
     FirstStepMap
         Of 1 + per_decade · (number of decades) gradients and as many eps.
 
-    Raises
-    ------
-    ValueError
-        ``Invalid decades: (2, 1) (expected an increasing pair)`` or ``Invalid per_decade: 0
-        (expected 1 or more)``.
-
     Examples
     --------
     >>> small = first_step_map(grad_decades=(-30, 0), eps_decades=(-12, 0), per_decade=1)
     >>> small.outcomes.shape
     (13, 31)
-
-    Notes
-    -----
-    Taught in: notebook 03.
     """
     check_count("per_decade", per_decade, 1)
-    grads, eps = (_zero_and_decades(d, per_decade) for d in (grad_decades, eps_decades))
+    grads, eps = (np.append(0.0, centres(d, per_decade)) for d in (grad_decades, eps_decades))
     noise = float_format(dtype).ulp(1.0) / 2
     outcomes = classify_first_step(grads.astype(dtype), eps[:, None], betas, noise)
     return FirstStepMap(grads, eps, outcomes, underflow_gradient(dtype, betas[1]), noise)
 
 
-def _zero_and_decades(decades: tuple[int, int], per_decade: int) -> NDArray[np.float64]:
-    """0, then the centres of equal parts of each decade."""
+def centres(decades: tuple[int, int], per_decade: int) -> NDArray[np.float64]:
+    """Return the centres of equal parts of each decade."""
     first, last = decades
     if not first < last:
         raise ValueError(f"Invalid decades: {decades} (expected an increasing pair)")
-    centres = first + (np.arange(per_decade * (last - first)) + 0.5) / per_decade
-    return np.concatenate([[0.0], 10.0**centres])
-
-
-def rms_step(
-    gradients: NDArray,
-    eps: ArrayLike,
-    last: int = 1,
-    betas: tuple[float, float] = (0.9, 0.999),
-) -> NDArray[np.float64]:
-    r"""Feed gradients to Adam and return the root-mean-square step in units of lr.
-
-    .. math::
-        \sqrt{\operatorname{mean} (\theta_{t-1} - \theta_t)^2} \, / \, \alpha
-
-    Parameters
-    ----------
-    gradients : ndarray of float64, shape (steps, coordinates)
-        Row t − 1 is the gradient gₜ.
-    eps : array_like of float, shape (k,)
-        Each finite, 0 or more; units of ``gradients``. One run for each.
-    last : int
-        Number of steps, counted from the end, that the mean is taken over, 1 to ``steps``.
-        All coordinates enter it.
-    betas : pair of floats (β₁, β₂)
-        Each in [0, 1).
-
-    Returns
-    -------
-    ndarray of float64, shape (k,)
-        0 or more.
-
-    Raises
-    ------
-    ValueError
-        ``gradients has shape (3,) (expected two axes, steps and coordinates)``; ``Invalid last:
-        0 (expected 1 to 3)``.
-    TypeError
-        ``gradients must hold real floats, got dtype int64``.
-
-    Examples
-    --------
-    A constant gradient of 2, with eps = 0 and eps = 2:
-
-    >>> rms_step(np.full((5, 1), 2.0), eps=[0.0, 2.0])
-    array([1. , 0.5])
-
-    Notes
-    -----
-    Taught in: notebook 03.
-    """
-    gradients = _check_real_floats("gradients", gradients)
-    if gradients.ndim != 2:
-        raise ValueError(
-            f"gradients has shape {gradients.shape} (expected two axes, steps and coordinates)"
-        )
-    if not 1 <= last <= len(gradients):
-        raise ValueError(f"Invalid last: {last} (expected 1 to {len(gradients)})")
-    eps = np.asarray(eps, dtype=np.float64)[:, None]
-    zero = np.zeros((len(eps), gradients.shape[1]))
-    state, total = init_state(zero), np.zeros(len(eps))
-    for t, grad in enumerate(gradients.astype(np.float64), start=1):
-        grad = np.broadcast_to(grad, zero.shape)
-        # from zero each time: what comes back is the step itself, free of rounding
-        step, state = adam_step(zero, grad, state, lr=1.0, betas=betas, eps=eps)
-        if t > len(gradients) - last:
-            total += (step * step).mean(axis=1)
-    return np.sqrt(total / last)
-
-
-def _check_real_floats(name: str, value: ArrayLike) -> NDArray:
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        raise TypeError(f"{name} must hold real floats, got dtype {array.dtype}")
-    return array
+    return 10.0 ** (first + (np.arange(per_decade * (last - first)) + 0.5) / per_decade)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..problems import random_two_layer_net
-from .first_steps import rms_step
+from .unit_steps import rms_step
 
 QUANTILES = 20_001
 
