@@ -1,7 +1,8 @@
 """Two processes against one, to the bit and to rounding; checkpoints, kills, restarts.
 
-Every start of torchrun takes seconds, so jobs run together, in fixtures of the module. What they
-are compared with is one process, plain torch and `torch.optim.Adam`.
+Every process that starts imports torch, for seconds, so all jobs of two processes run in one
+launch, those that die first; one process is this one. What they are compared with is plain torch
+and `torch.optim.Adam`.
 """
 
 import gc
@@ -13,6 +14,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from adamlib import exercises
 from adamlib.distributed import (
     HELD,
     Job,
+    Result,
     examples,
     latest_checkpoint,
     launch,
@@ -43,6 +47,7 @@ from adamlib.distributed.__main__ import parser
 from adamlib.distributed.jobs import read
 from adamlib.distributed.setup import start_process_group
 from adamlib.distributed.sharded import resume
+from adamlib.distributed.training import train
 from adamlib.experiments import first_step_of_noise
 from adamlib.problems import random_two_layer_net
 
@@ -100,8 +105,29 @@ def assert_same_run(result, model, optimizer):
     assert_same(result.exp_avg_sq, moments(model, optimizer, "exp_avg_sq"))
 
 
+def assert_same_end(found, expected):
+    for key in ("params", "exp_avg", "exp_avg_sq"):
+        assert_same(getattr(found, key), getattr(expected, key))
+
+
 def distance(a, b):
     return max(np.abs(a[name] - b[name]).max() for name in NAMES)
+
+
+@contextmanager
+def group_of_one() -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        yield
+    finally:
+        gc.collect()  # what refers to the group goes before it does
+        dist.destroy_process_group()
+
+
+def trained_alone(jobs: Mapping[str, Job]) -> dict[str, Result]:
+    with group_of_one():
+        return {name: train(job, torch.device("cpu")) for name, job in jobs.items()}
 
 
 # --- two processes --------------------------------------------------------------------------------
@@ -113,7 +139,11 @@ def folder(tmp_path_factory):
 
 
 def two_process_jobs(folder):
-    jobs = {}
+    options = dict(dtype="float64", steps=10, every=3)
+    jobs = {
+        "killed": Job("fsdp2", checkpoints=str(folder / "killed"), die_at=8, **options),
+        "half": Job("ddp", checkpoints=str(folder / "half"), **options),
+    }
     for wrapper in WRAPPERS:
         for dtype in DTYPES:
             job = Job(wrapper, dtype=dtype, steps=5)
@@ -138,12 +168,68 @@ def two_process_jobs(folder):
         jobs[f"{wrapper} from the other"] = replace(
             jobs[f"{wrapper} adamlib resumed"], resume=str(folder / f"{other[wrapper]} torch")
         )
+    from_one = Job("fsdp2", dtype="float64", resume=str(folder / "by one"))
+    jobs["loaded from one"] = replace(from_one, steps=5)
+    jobs["resumed from one"] = replace(from_one, steps=10)
     return jobs
 
 
 @pytest.fixture(scope="module")
-def two(folder):
-    return launch(two_process_jobs(folder))
+def by_one(folder):
+    """What one process writes, for two."""
+    job = Job("fsdp2", dtype="float64", steps=5, every=5, checkpoints=str(folder / "by one"))
+    return trained_alone({"by one": job})["by one"]
+
+
+# The job "killed" dies on the first start, "half" while it saves on the second, and all the others
+# run on the third. Of "killed", what came of the second start is written down.
+DIES = """
+import os, signal, sys
+from pathlib import Path
+
+import torch.distributed.checkpoint as dcp
+from adamlib.distributed import __main__ as script
+from adamlib.distributed.jobs import write
+
+folder = Path(sys.argv.pop(1))
+start, rank = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ["RANK"]
+train = script.train
+
+
+class Dies(dcp.FileSystemWriter):
+    def write_data(self, plan, planner):
+        if (start, rank) == ("1", "1") and Path(self.path) == folder / "half/step-00000006.part":
+            while not list(Path(self.path).glob("__0_*")):  # the other one has written
+                pass
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        return super().write_data(plan, planner)
+
+
+def train_and_write(job, device):
+    result = train(job, device)
+    if (start, rank, job.die_at) == ("1", "0", 8):
+        write(folder / "killed.npz", {"killed": result})
+    return result
+
+
+if (start, rank) == ("2", "0"):
+    half = folder / "half"
+    found = sorted(str(path.relative_to(half)) for path in half.rglob("*"))
+    (folder / "half.txt").write_text("\\n".join(found))
+dcp.FileSystemWriter, script.train = Dies, train_and_write
+script.main()
+script.leave()
+"""
+
+
+@pytest.fixture(scope="module")
+def two(by_one, folder):
+    script = folder / "dies.py"
+    script.write_text(DIES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launching, "TORCHRUN", launching.WITHOUT_LIBUV)  # as on Windows
+        program = (str(script), str(folder))
+        return launch(two_process_jobs(folder), max_restarts=2, program=program)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -168,8 +254,7 @@ def test_the_same_batch_for_both_is_one_process(two, wrapper):
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_torchs_adam_makes_the_same_of_it(two, wrapper, dtype):
     ours, torchs = two[f"{wrapper} {dtype}"], two[f"{wrapper} {dtype} torch"]
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(ours, key), getattr(torchs, key))
+    assert_same_end(ours, torchs)
     np.testing.assert_array_equal(ours.losses, torchs.losses)
 
 
@@ -308,8 +393,7 @@ def test_as_many_processes_go_on_to_the_bit(two, wrapper, optimizer):
     assert (resumed.first_step, resumed.losses.shape) == (5, (2, 5))
     assert (never.first_step, never.losses.shape) == (0, (2, 10))
     np.testing.assert_array_equal(resumed.losses, never.losses[:, 5:])
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(resumed, key), getattr(never, key))
+    assert_same_end(resumed, never)
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -321,16 +405,14 @@ def test_ddp_and_fsdp2_and_both_adams_read_each_others_checkpoints(two, wrapper)
 
 @pytest.fixture(scope="module")
 def one(two, folder):
-    """One process that goes on from the checkpoints of two, and writes its own for two."""
+    """One process that goes on from the checkpoints of two."""
     jobs = {}
     for wrapper in WRAPPERS:
         name = f"{wrapper} adamlib"
         job = Job(wrapper, dtype="float64", resume=str(folder / name))
         jobs[f"{wrapper} loaded"] = replace(job, steps=5)
         jobs[f"{wrapper} resumed"] = replace(job, steps=10)
-    start = Job("fsdp2", dtype="float64", steps=5, every=5, checkpoints=str(folder / "by one"))
-    jobs["by one"] = start
-    return launch(jobs, processes=1)
+    return trained_alone(jobs)
 
 
 # Two orders of summation, five steps, float64. Rounding moves a gradient by some 1e-16 and a
@@ -342,23 +424,18 @@ TO_ROUNDING = 1e-13
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_one_process_goes_on_from_two_to_rounding(two, one, wrapper):
     loaded, stopped = one[f"{wrapper} loaded"], two[f"{wrapper} adamlib stopped"]
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(loaded, key), getattr(stopped, key))
+    assert_same_end(loaded, stopped)
     assert loaded.losses.shape == (1, 0)
     never = two[f"{wrapper} adamlib never stopped"]
     assert 0 < distance(one[f"{wrapper} resumed"].params, never.params) < TO_ROUNDING
     assert one[f"{wrapper} resumed"].losses.shape == (1, 5)
 
 
-def test_two_processes_go_on_from_one(two, one, folder, monkeypatch):
-    monkeypatch.setattr(launching, "TORCHRUN", launching.WITHOUT_LIBUV)  # as on Windows
-    job = Job("fsdp2", dtype="float64", resume=str(folder / "by one"))
-    found = launch({"loaded": replace(job, steps=5), "resumed": replace(job, steps=10)})
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(found["loaded"], key), getattr(one["by one"], key))
+def test_two_processes_go_on_from_one(two, by_one):
+    assert_same_end(two["loaded from one"], by_one)
     never = two["fsdp2 adamlib never stopped"]
-    assert 0 < distance(found["resumed"].params, never.params) < TO_ROUNDING
-    assert found["resumed"].first_step == 5
+    assert 0 < distance(two["resumed from one"].params, never.params) < TO_ROUNDING
+    assert two["resumed from one"].first_step == 5
 
 
 @pytest.mark.parametrize("optimizer", ["adamlib", "torch"])
@@ -429,63 +506,32 @@ def test_what_was_left_half_written_is_written_anew(tmp_path):
 # --- processes that die ---------------------------------------------------------------------------
 
 
-def test_a_killed_process_costs_only_the_steps_since_the_checkpoint(two, tmp_path):
-    job = Job("fsdp2", dtype="float64", steps=10, checkpoints=str(tmp_path), every=3, die_at=8)
-    found = launch({"killed": job}, max_restarts=1)["killed"]
-    assert (found.restarts, found.first_step, found.losses.shape) == (1, 6, (2, 4))
+CHECKPOINTS = [f"step-{step:08d}" for step in (3, 6, 9)]
+
+
+def test_a_killed_process_costs_only_the_steps_since_the_checkpoint(two, folder):
     never = two["fsdp2 adamlib never stopped"]
+    found = read(folder / "killed.npz")["killed"]
+    assert (found.restarts, found.first_step, found.losses.shape) == (1, 6, (2, 4))
     np.testing.assert_array_equal(found.losses, never.losses[:, 6:])
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(found, key), getattr(never, key))
-    names = [f"step-{step:08d}" for step in (3, 6, 9)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert_same_end(found, never)
+    # and started once more, by the death of the other job
+    assert (two["killed"].restarts, two["killed"].first_step) == (2, 9)
+    assert_same_end(two["killed"], never)
+    assert sorted(path.name for path in (folder / "killed").iterdir()) == CHECKPOINTS
 
 
-DIES_WHILE_IT_SAVES = """
-import os, signal, sys
-from pathlib import Path
-
-import torch.distributed.checkpoint as dcp
-from adamlib.distributed.__main__ import main
-
-folder, first = Path(sys.argv.pop(1)), os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
-
-
-class Dies(dcp.FileSystemWriter):
-    def write_data(self, plan, planner):
-        if first and os.environ["RANK"] == "1" and "step-00000006" in str(self.path):
-            while not list(Path(self.path).glob("__0_*")):  # the other one has written
-                pass
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-        return super().write_data(plan, planner)
-
-
-if not first and os.environ["RANK"] == "0":
-    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    folder.with_suffix(".txt").write_text("\\n".join(found))
-dcp.FileSystemWriter = Dies
-main()
-"""
-
-
-def test_half_a_checkpoint_is_never_taken_for_a_whole_one(two, tmp_path):
-    script, checkpoints = tmp_path / "dies.py", tmp_path / "runs"
-    script.write_text(DIES_WHILE_IT_SAVES)
-    job = Job("ddp", dtype="float64", steps=10, checkpoints=str(checkpoints), every=3)
-    program = (str(script), str(checkpoints))
-    found = launch({"killed": job}, max_restarts=1, program=program)["killed"]
+def test_half_a_checkpoint_is_never_taken_for_a_whole_one(two, folder):
     # what the restart found: of step 6 one process's half, and no list of what belongs to it
-    left = checkpoints.with_suffix(".txt").read_text().splitlines()
+    left = (folder / "half.txt").read_text().splitlines()
     assert [Path(name).parts for name in left if "step-00000006" in name] == [
         ("step-00000006.part",),
         ("step-00000006.part", "__0_0.distcp"),
     ]
     assert str(Path("step-00000003", ".metadata")) in left
-    assert (found.restarts, found.first_step) == (1, 3)
-    for key in ("params", "exp_avg", "exp_avg_sq"):
-        assert_same(getattr(found, key), getattr(two["ddp adamlib never stopped"], key))
-    names = [f"step-{step:08d}" for step in (3, 6, 9)]
-    assert sorted(path.name for path in checkpoints.iterdir()) == names
+    assert (two["half"].restarts, two["half"].first_step) == (2, 3)
+    assert_same_end(two["half"], two["ddp adamlib never stopped"])
+    assert sorted(path.name for path in (folder / "half").iterdir()) == CHECKPOINTS
 
 
 def test_without_a_restart_the_death_is_reported(tmp_path, monkeypatch):
@@ -585,11 +631,8 @@ def test_too_few_gpus_are_an_error(monkeypatch):
 
 @pytest.fixture
 def alone():
-    """A group of one process, this one."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    yield
-    gc.collect()  # what refers to the group goes before it does
-    dist.destroy_process_group()
+    with group_of_one():
+        yield
 
 
 def test_fsdp2_gathers_layer_by_layer(alone):
