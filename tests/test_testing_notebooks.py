@@ -3,11 +3,13 @@
 One copy of notebook 00 has a fault of each kind, each in a cell of its own.
 """
 
+import json
+import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -22,12 +24,23 @@ import notebooks
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "testing_notebooks.md"
 KEPT = ("imports", "runs", "picture", "distances", "first-step", "tiny-step")
-THREADS = """import torch
+THREADS = """import numba
 
 numbers = np.random.default_rng(0).random((100_000, 4), dtype=np.float32)
-parts = np.array_split(numbers, torch.get_num_threads())  # as threads share a sum
+parts = np.array_split(numbers, numba.get_num_threads())  # as threads share a sum
 print(sum(part.sum(axis=0) for part in parts))"""
-ADDED = {"threads": THREADS, "order": "print(set(methods))", "fails": "1 / 0"}
+# every kind of text output: the stored one, and the cell that gives it
+KINDS = {
+    "stream": ("12.5", "print(12.5)"),
+    "result": ("42", "6 * 7"),
+    "data": ("a figure", "display({'text/plain': 'a figure'}, raw=True)"),
+}
+ADDED = {"threads": THREADS, "order": "print(set(methods))"}
+ADDED |= {name: source for name, (_, source) in KINDS.items()}
+ADDED |= {f"{name}-changed": source for name, (_, source) in KINDS.items()}
+ADDED |= {"fails": "1 / 0"}
+# one process for several runs of pytest, without what conftest.py leaves out
+RUNS = "import json, sys, conftest, pytest; [pytest.main(run) for run in json.loads(sys.argv[1])]"
 STORED_WITH = dict.fromkeys(environments.THREADS, "1") | {"PYTHONHASHSEED": "1"}
 RUN_WITH = dict.fromkeys(environments.THREADS, "2") | {"PYTHONHASHSEED": "2"}
 
@@ -76,27 +89,43 @@ def run(notebook: NotebookNode) -> NotebookNode:
     return copy
 
 
+def by_one_character(cell: NotebookNode, text: str) -> None:
+    """Store another text, where the cell gives this one."""
+    (output,) = cell.outputs
+    place, key = (output, "text") if "text" in output else (output.data, "text/plain")
+    assert place[key].strip() == text
+    place[key] = place[key].replace(text, text[:-1] + "_")
+
+
 def with_faults() -> NotebookNode:
     """Some cells of notebook 00 as they are stored by one machine, then a fault in each."""
     cells = {cell.id: cell for cell in notebooks.read(notebooks.in_order()[0]).cells}
     chosen = [cells[cell_id] for cell_id in KEPT]
     chosen += [nbformat.v4.new_code_cell(source, id=name) for name, source in ADDED.items()]
     notebook = run(nbformat.v4.new_notebook(cells=chosen))
+    cells = dict(zip((*KEPT, *ADDED), notebook.cells, strict=True))
     for cell_id, change in FAULTS.values():
-        change(notebook.cells[[*KEPT, *ADDED].index(cell_id)])
-    notebook.cells[-1].outputs = []
+        change(cells[cell_id])
+    for name, (text, _) in KINDS.items():
+        by_one_character(cells[f"{name}-changed"], text)
+    cells["fails"].outputs = []
     return notebook
 
 
-def by_pytest(path: Path, option: str) -> set[str]:
-    """The cells that fail, with nbval's option."""
-    report = path.with_suffix(".xml")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", option]
-    command += ["--nbval-current-env", f"--junitxml={report}", path.name]
-    subprocess.run(command, cwd=path.parent, capture_output=True)
-    cases = ET.parse(report).findall(".//testcase")
-    assert len(cases) == len(KEPT) + len(ADDED)
-    return {name for name, case in zip((*KEPT, *ADDED), cases, strict=True) if len(case)}
+def by_pytest(path: Path, *options: str) -> Iterator[set[str]]:
+    """The cells that fail, with each of nbval's options."""
+    reports = [path.with_name(f"{option}.xml") for option in options]
+    common = ["-q", "-p", "no:cacheprovider", "--nbval-current-env", path.name]
+    runs = [
+        [*common, option, f"--junitxml={report}"]
+        for option, report in zip(options, reports, strict=True)
+    ]
+    command = [sys.executable, "-c", RUNS, json.dumps(runs)]
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=path.parent, env=variables, capture_output=True)
+    for report in reports:
+        cases = ET.parse(report).findall(".//testcase")
+        yield {name for name, case in zip((*KEPT, *ADDED), cases, strict=True) if len(case)}
 
 
 def by_running(again: NotebookNode) -> set[str]:
@@ -128,8 +157,8 @@ def by_rules(notebook: NotebookNode) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory) -> dict[str, list[str]]:
-    """Fault → what each column of the page's table says of it."""
+def columns(tmp_path_factory) -> list[set[str]]:
+    """What each column of the page's table finds."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in STORED_WITH.items():
             patch.setenv(name, value)
@@ -139,17 +168,12 @@ def measured(tmp_path_factory) -> dict[str, list[str]]:
         path = tmp_path_factory.mktemp("faults") / "faults.ipynb"
         nbformat.write(notebook, path)
         again = run(notebook)
-        columns = [
-            by_pytest(path, "--nbval"),
-            by_pytest(path, "--nbval-lax"),
+        return [
+            *by_pytest(path, "--nbval", "--nbval-lax"),
             by_running(again),
             by_comparing(notebook, again),
             by_rules(notebook),
         ]
-    return {
-        fault: ["found" if cell_id in column else "passes" for column in columns]
-        for fault, (cell_id, _) in FAULTS.items()
-    }
 
 
 def table() -> dict[str, list[str]]:
@@ -160,5 +184,14 @@ def table() -> dict[str, list[str]]:
     return {name: cells[name] for name in cells if name in FAULTS}
 
 
-def test_the_table_of_the_page_is_what_the_checks_say(measured):
-    assert table() == measured
+def test_the_table_of_the_page_is_what_the_checks_say(columns):
+    assert table() == {
+        fault: ["found" if cell_id in column else "passes" for column in columns]
+        for fault, (cell_id, _) in FAULTS.items()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nbval_fails_on_one_changed_character_of_every_kind_and_only_then(columns, kind):
+    assert f"{kind}-changed" in columns[0]
+    assert kind not in columns[0]
