@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,11 +35,6 @@ def rare_gradient(large: float, small: float, period: int, at: int = 1) -> NDArr
     ndarray of float64, shape (period,)
         Entry t − 1 is the gradient of step t, and of steps t + period, t + 2·period, ….
 
-    Raises
-    ------
-    ValueError
-        ``Invalid period: 1 (expected 2 or more)`` or ``Invalid at: 4 (expected 1 to 3)``.
-
     Examples
     --------
     >>> rare_gradient(4, -1, 3)
@@ -49,7 +43,6 @@ def rare_gradient(large: float, small: float, period: int, at: int = 1) -> NDArr
     Notes
     -----
     Source: Reddi et al. 2018, §3 (4, −1, 3; they write C for the 4) and §5 (1010, −10, 101).
-    Taught in: notebook 06.
     """
     check_count("period", period, 2)
     if type(at) is not int or not 1 <= at <= period:
@@ -65,34 +58,10 @@ def periodic_average(values: ArrayLike, beta: float) -> NDArray[np.float64]:
     .. math::
         a_k = \beta\, a_{k-1} + (1-\beta)\, x_k, \qquad a_0 = a_n,
 
-    a linear system with one equation for each step of the period.
+    a linear system with one equation for each step. Shape (n,), directly after each value.
 
-    Parameters
-    ----------
-    values : array_like of float, shape (n,)
-        One period x₁ … xₙ.
-    beta : float
-        In [0, 1).
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        The average directly after each value.
-
-    Raises
-    ------
-    ValueError
-        ``values has shape (2, 2) (expected one period, one axis)`` or ``Invalid beta: 1.0
-        (expected 0 <= beta < 1)``.
-
-    Examples
-    --------
     >>> periodic_average([6.0, 0.0], beta=0.5)
     array([4., 2.])
-
-    Notes
-    -----
-    Taught in: notebook 06.
     """
     values = _one_period("values", values)
     if not 0.0 <= beta < 1.0:
@@ -136,21 +105,12 @@ def drift(
     ndarray of float64, shape of ``eps``
         Negative where the parameter falls; gradient descent goes by −Σ gₖ.
 
-    Raises
-    ------
-    ValueError
-        As `periodic_average`.
-
     Examples
     --------
     The gradients add up to 2, but Adam climbs:
 
     >>> bool(drift([4.0, -1.0, -1.0], betas=(0.0, 1 / 17), eps=0.0) > 0)
     True
-
-    Notes
-    -----
-    Taught in: notebook 06.
     """
     gradients = _one_period("gradients", gradients)
     m, v = periodic_average(gradients, betas[0]), periodic_average(gradients**2, betas[1])
@@ -177,11 +137,6 @@ def eps_threshold(
     float
         In the units of ``gradients``; 0 where the drift is right without any eps.
 
-    Raises
-    ------
-    ValueError
-        ``gradients add up to 0 (expected a direction to go)``; else as `periodic_average`.
-
     Examples
     --------
     >>> round(eps_threshold([4.0, -1.0, -1.0], betas=(0.0, 1 / 17)), 4)
@@ -189,8 +144,7 @@ def eps_threshold(
 
     Notes
     -----
-    Where the drift changes its sign more than once, one of the places is returned. Taught in:
-    notebook 06.
+    Where the drift changes its sign more than once, one of the places is returned.
     """
     gradients = _one_period("gradients", gradients)
     total = gradients.sum()
@@ -272,12 +226,6 @@ def walk_on_interval(
     -------
     Walk
 
-    Raises
-    ------
-    ValueError
-        ``Invalid number of periods: 0 (expected 1 or more)``, ``Invalid start: 2 (expected -1
-        to 1)``; else as `adamlib.adam_step`.
-
     Examples
     --------
     >>> there = walk_on_interval([4.0, -1.0, -1.0], periods=3000, lr=0.01, betas=(0.0, 1 / 17))
@@ -286,41 +234,41 @@ def walk_on_interval(
 
     Notes
     -----
-    Equal to a loop over all steps up to rounding. Source: Reddi et al. 2018, §3 and §5. Taught
-    in: notebook 06.
+    Equal to a loop over all steps up to rounding. Source: Reddi et al. 2018, §3 and §5.
     """
     gradients = _one_period("gradients", gradients)
     check_count("number of periods", periods, 1)
     if not LOW <= start <= HIGH:
         raise ValueError(f"Invalid start: {start} (expected -1 to 1)")
     settling = min(periods, _periods_to_settle(len(gradients), betas))
-    options: dict[str, Any] = dict(betas=betas, eps=eps, amsgrad=amsgrad, dialect=dialect)
-    steps = unit_steps(np.tile(gradients, settling), **options).reshape(settling, -1)
-    ends = len(gradients) * np.arange(1, periods + 1)
+    steps = unit_steps(
+        np.tile(gradients, settling), eps=eps, betas=betas, amsgrad=amsgrad, dialect=dialect
+    ).reshape(settling, -1)
+    last = len(gradients) * np.arange(1, periods + 1)
 
     def moves(k: int) -> NDArray[np.float64]:
         """The move of step k + 1 of every period, before the projection."""
-        t = ends - len(gradients) + k + 1
+        t = last - len(gradients) + k + 1
         settled = np.full(periods - settling, steps[-1, k])
         return (lr(t) if callable(lr) else lr) * -np.concatenate([steps[:, k], settled])
 
+    # each period as one map
     shift, low, high = np.zeros(periods), np.full(periods, LOW), np.full(periods, HIGH)
     for k in range(len(gradients)):
         move = moves(k)
         shift += move
         low, high = (np.clip(bound + move, LOW, HIGH) for bound in (low, high))
-    position, end = start, np.empty(periods)
-    for i, (by, least, most) in enumerate(
-        zip(shift.tolist(), low.tolist(), high.tolist(), strict=True)
-    ):
-        position = end[i] = min(most, max(least, position + by))
+    ends = [start]
+    for by, least, most in zip(shift.tolist(), low.tolist(), high.tolist(), strict=True):
+        ends.append(min(most, max(least, ends[-1] + by)))
 
-    here = np.concatenate([[start], end[:-1]])
+    # within each period, from where it begins
+    here, end = np.array(ends[:-1]), np.array(ends[1:])
     lowest, highest = np.full(periods, HIGH), np.full(periods, LOW)
     for k in range(len(gradients)):
         here = np.clip(here + moves(k), LOW, HIGH)
         lowest, highest = np.minimum(lowest, here), np.maximum(highest, here)
-    return Walk(ends, end, lowest, highest)
+    return Walk(last, end, lowest, highest)
 
 
 def _periods_to_settle(length: int, betas: tuple[float, float]) -> int:
@@ -358,11 +306,6 @@ def denominators(
     ndarray of float64, shape (steps,)
         m̂ₜ over the step in units of lr; mₜ over it in a dialect that does not correct m.
 
-    Raises
-    ------
-    ValueError
-        As `adamlib.adam_step`.
-
     Examples
     --------
     A gradient of 100, then one of 1:
@@ -371,10 +314,6 @@ def denominators(
     100.0 70.7
     >>> print(*denominators([100.0, 1.0], amsgrad=True, dialect="optax").round(1))
     100.0 100.0
-
-    Notes
-    -----
-    Taught in: notebook 06.
     """
     gradients = _one_period("gradients", gradients)
     rule = find_dialect(dialect)
