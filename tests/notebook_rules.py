@@ -7,6 +7,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -80,6 +81,16 @@ RULES: list[Rule] = []
 def rule(function: Rule) -> Rule:
     RULES.append(function)
     return function
+
+
+@cache
+def _read(path: Path, modified: int) -> NotebookNode:
+    return notebooks.read(path)
+
+
+def stored(path: Path) -> NotebookNode:
+    """A notebook to look at, not to change: it is read once for all rules and tests."""
+    return _read(path, path.stat().st_mtime_ns)
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -288,7 +299,7 @@ def mentions_only_what_exists(notebook: NotebookNode, path: Path) -> Iterator[st
     for cell_id, source in course_text(notebook):
         for kind, number, elsewhere in mentions(source):
             other = neighbour(path, elsewhere) if elsewhere else path
-            if other and number not in numbers_of(notebooks.read(other), kind):
+            if other and number not in numbers_of(stored(other), kind):
                 yield f"{cell_id}: there is no {kind} {number} in {other.stem}"
         for found in NOTEBOOKS.finditer(source):
             for number in re.findall(r"\d\d", found[1]):
@@ -311,7 +322,7 @@ def link_problems(path: Path, target: str, fragment: str) -> Iterator[str]:
     if not target or "/" in target or not file.is_file():
         yield f"({target}#{fragment}) is not a file beside it"
     elif fragment:
-        cells = [cell.id for cell in notebooks.read(file).cells]
+        cells = [cell.id for cell in stored(file).cells]
         if fragment.removeprefix("cell-id=") not in cells or not fragment.startswith("cell-id="):
             yield f"({target}#{fragment}) is not a cell of it (#cell-id=...)"
 
@@ -394,7 +405,7 @@ def proves_its_key_points(notebook: NotebookNode, path: Path) -> Iterator[str]:
     def notebook_of(target: str) -> NotebookNode | None:
         if target == path.name:
             return notebook
-        return notebooks.read(path.parent / target) if (path.parent / target).is_file() else None
+        return stored(path.parent / target) if (path.parent / target).is_file() else None
 
     for point in points:
         for problem in unproved(point, notebook_of):
@@ -410,5 +421,5 @@ def is_in_the_normal_form(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 def problems(path: Path) -> list[str]:
     """Everything that is wrong with a notebook."""
-    notebook = notebooks.read(path)
+    notebook = stored(path)
     return [f"{check.__name__}: {problem}" for check in RULES for problem in check(notebook, path)]

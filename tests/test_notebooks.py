@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -13,7 +14,7 @@ from nbformat import NotebookNode
 
 import notebooks
 from adamlib import exercises
-from notebook_rules import RULES, code_cells, problems
+from notebook_rules import RULES, code_cells, problems, stored
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = notebooks.in_order()
@@ -26,7 +27,7 @@ def test_there_are_notebooks():
 @pytest.mark.parametrize("check", RULES, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_notebook(path, check):
-    assert list(check(notebooks.read(path), path)) == []
+    assert list(check(stored(path), path)) == []
 
 
 # --- a small notebook that keeps all rules, and one way to break each ---------------------------
@@ -119,12 +120,17 @@ def small_notebook() -> NotebookNode:
     )
 
 
-@pytest.fixture
-def small(tmp_path) -> Path:
-    path = tmp_path / "01_small.ipynb"
+@pytest.fixture(scope="module")
+def first_small(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "01_small.ipynb"
     nbformat.write(small_notebook(), path)
     notebooks.main(["--keep-outputs", str(path)])
     return path
+
+
+@pytest.fixture
+def small(first_small, tmp_path) -> Path:
+    return Path(shutil.copyfile(first_small, tmp_path / first_small.name))
 
 
 def cell(notebook: NotebookNode, cell_id: str) -> NotebookNode:

@@ -10,7 +10,7 @@ import pytest
 import notebooks
 import picture
 import readme
-from notebook_rules import unproved
+from notebook_rules import stored, unproved
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_there_are_three_findings():
 
 
 def linked(target: str):
-    return notebooks.read(ROOT / target) if (ROOT / target).is_file() else None
+    return stored(ROOT / target) if (ROOT / target).is_file() else None
 
 
 @pytest.mark.parametrize("line", FINDINGS)
