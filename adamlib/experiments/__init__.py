@@ -8,7 +8,8 @@
 ``unit_steps``       the steps of Adam in units of lr, for a run of gradients
 ``first_steps``      what a first step comes to, with and without eps
 ``counterexamples``  where Adam walks the wrong way: drift, threshold, `walk_on_interval`
-``precision``        Adam in 16 bits: its first step, its averages, and how to train
+``precision``        Adam in 16 bits: its first step and its averages
+``repairs``          training in 16 bits
 ``traffic``          the bytes that a step moves, counted
 ``speed``            ways to take the same step, and how to compare their times
 ``scale``            gradients and first steps beside the width of a net
@@ -35,16 +36,14 @@ from .first_steps import (
 )
 from .precision import (
     PRECISION_STEPS,
-    REPAIRS,
     PrecisionMap,
     constant_steps,
+    first_steps_in,
     moments_in,
     precision_map,
-    predict_step,
-    stochastic_round,
-    take_step,
-    train_in,
+    predict_first_steps,
 )
+from .repairs import REPAIRS, stochastic_round, train_in
 from .scale import WidthScan, first_step_of_noise, gradient_at_width, width_scan
 from .speed import (
     NUMPY_WAYS,
@@ -88,6 +87,7 @@ __all__ = [
     "first_step",
     "first_step_map",
     "first_step_of_noise",
+    "first_steps_in",
     "gradient_at_width",
     "gpt2_shapes",
     "in_place",
@@ -101,7 +101,7 @@ __all__ = [
     "parameter_rates",
     "periodic_average",
     "precision_map",
-    "predict_step",
+    "predict_first_steps",
     "random_arrays",
     "rare_gradient",
     "ratio",
@@ -114,7 +114,6 @@ __all__ = [
     "smallest_finite_first_step",
     "stochastic_round",
     "sweep",
-    "take_step",
     "textbook",
     "torch_step",
     "torch_traffic",
