@@ -30,9 +30,7 @@ PARALLEL_FROM = 2**15
 """Number of elements from which it pays to wake the other cores."""
 
 Order = Literal["C", "F"]
-Arguments = tuple[
-    float | None, float | None, float, float, float, float, float, float, float
-]  # fmt: skip
+Arguments = tuple[float | None, float | None, float, float, float, float, float, float, float]
 """What `_update` takes after the arrays."""
 
 
