@@ -113,24 +113,33 @@ def test_every_figure_is_drawn_in_our_style(name):
     assert inspect.unwrap(plot) is not plot, "@own_style() is missing"
 
 
+def digest_of_demo(matplotlibrc: str = "", first: str = "") -> str:
+    """What DEMO prints in a process of its own, without a window, after a first line."""
+    hidden = ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")
+    variables = {name: value for name, value in os.environ.items() if name not in hidden}
+    process = subprocess.run(
+        [sys.executable, "-c", first + DEMO],
+        env=variables | {"MATPLOTLIBRC": matplotlibrc},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def plain_digest():
+    return digest_of_demo()
+
+
 # the first opens windows, and has none here; the second asks LaTeX for its pictures
 @pytest.mark.parametrize("backend", ["TkAgg", "pgf"])
-def test_a_matplotlibrc_and_a_backend_of_the_readers_own(tmp_path, backend):
+def test_a_matplotlibrc_and_a_backend_of_the_readers_own(tmp_path, plain_digest, backend):
     lines = [f"{name}: {str(value).strip('[]')}" for name, value in OWN_FIGURES.items()]
     (tmp_path / "matplotlibrc").write_text("\n".join(lines))
-    digests = []
-    for folder, first in ((tmp_path, f"import matplotlib; matplotlib.use({backend!r})"), ("", "")):
-        hidden = ("MPLBACKEND", "DISPLAY", "WAYLAND_DISPLAY")
-        variables = {name: value for name, value in os.environ.items() if name not in hidden}
-        process = subprocess.run(
-            [sys.executable, "-c", first + DEMO],
-            env=variables | {"MATPLOTLIBRC": str(folder)},
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
-        digests.append(process.stdout)
-    assert digests[0] == digests[1] and len(digests[0]) == 2 * sha256().digest_size + 1
+    first = f"import matplotlib; matplotlib.use({backend!r})"
+    assert digest_of_demo(str(tmp_path), first) == plain_digest
+    assert len(plain_digest) == 2 * sha256().digest_size + 1
 
 
 def printed(cell: nbformat.NotebookNode) -> str:
@@ -138,24 +147,20 @@ def printed(cell: nbformat.NotebookNode) -> str:
     return "\n".join(texts).strip()
 
 
-def ran(monkeypatch, folder, first: str) -> list[str]:
-    """What the cells of SESSION print in a kernel with start-up files, after a first cell."""
-    profile = folder / "profile_default"
+def test_a_session_with_start_up_files_prints_what_a_fresh_one_prints(tmp_path, monkeypatch):
+    profile = tmp_path / "profile_default"
     (profile / "startup").mkdir(parents=True)
     (profile / "startup" / "00-mine.py").write_text(OWN_SESSION)
     (profile / "ipython_config.py").write_text(OWN_IPYTHON)
-    monkeypatch.setenv("IPYTHONDIR", str(folder))
-    cells = [nbformat.v4.new_code_cell(source) for source in (first, *SESSION)]
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    ours = "from adamlib import use_default_settings\n\nuse_default_settings()"
+    cells = [nbformat.v4.new_code_cell(source) for source in (*SESSION, ours, *SESSION)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
-    return [printed(cell) for cell in notebook.cells[1:] if cell.outputs[0].output_type != "error"]
-
-
-def test_a_session_with_start_up_files_prints_what_a_fresh_one_prints(tmp_path, monkeypatch):
-    first = "from adamlib import use_default_settings\n\nuse_default_settings()"
-    assert ran(monkeypatch, tmp_path / "with", first) == FRESH
-    without = ran(monkeypatch, tmp_path / "without", "pass")
-    assert not set(without) & set(FRESH), "the start-up files change what each cell prints"
+    before, after = notebook.cells[: len(SESSION)], notebook.cells[-len(SESSION) :]
+    assert [printed(cell) for cell in after] == FRESH
+    without = {printed(cell) for cell in before if cell.outputs[0].output_type != "error"}
+    assert not without & set(FRESH), "the start-up files change what each cell prints"
 
 
 def test_what_is_put_back_is_what_a_fresh_process_has():
