@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from adamlib.experiments import Ratio, interleaved, ratio
+from adamlib.experiments import TimesAsLong, interleaved, times_as_long
 from adamlib.kernels import touch
 from timing import rounded, significant, write
 
@@ -58,14 +58,14 @@ def main() -> None:
     for name, (used, moved) in KINDS.items():
         seconds = statistics.median(times[name])
         # how many times as many bytes a second as the first kind
-        faster = ratio(times[first], times[name])
+        faster = times_as_long(times[first], times[name])
         scale = used / KINDS[first][0]
         results[name] = {
             "bytes_used": used,
             "bytes_moved": moved,
             "used_GB_per_s": significant(used * SIZE / seconds / 1e9),
             "moved_GB_per_s": significant(moved * SIZE / seconds / 1e9),
-            "used_to_first": rounded(Ratio(*(scale * x for x in faster))),
+            "used_to_first": rounded(TimesAsLong(*(scale * x for x in faster))),
         }
         print(f"{name:45s} {results[name]}", flush=True)
     write("floor", CLAIM, results, numbers=SIZE)

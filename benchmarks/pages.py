@@ -23,8 +23,8 @@ from adamlib.experiments import (
     numpy_step,
     numpy_traffic,
     random_arrays,
-    ratio,
     textbook,
+    times_as_long,
     torch_step,
     torch_traffic,
 )
@@ -52,7 +52,8 @@ def measure(rounds: int) -> dict[str, dict]:
         before = page_faults()
         step()
         faults = page_faults() - before
-        found[way] = {"page_faults": faults, "to_floor": rounded(ratio(times[way], times["floor"]))}
+        to_floor = times_as_long(times[way], times["floor"])
+        found[way] = {"page_faults": faults, "to_floor": rounded(to_floor)}
     return found
 
 

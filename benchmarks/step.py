@@ -24,7 +24,7 @@ from adamlib.experiments import (
     interleaved,
     numpy_step,
     random_arrays,
-    ratio,
+    times_as_long,
     torch_step,
 )
 from timing import page_faults, rounded, summary, write
@@ -127,7 +127,7 @@ def pairs(times: dict[str, list[float]], size: int, tensors: int, floor: str) ->
         other = floor if other == "floor" else other
         claimed = smallest <= size <= largest and (tensors == 1 or ours.startswith("ours"))
         if claimed and {ours, other} <= times.keys():
-            entry = rounded(ratio(times[ours], times[other])) | {"at_most": at_most}
+            entry = rounded(times_as_long(times[ours], times[other])) | {"at_most": at_most}
             found[f"{ours} / {other}"] = entry
     return found
 

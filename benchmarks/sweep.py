@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 import torch
 
-from adamlib.experiments import interleaved, ratio, sweep
+from adamlib.experiments import interleaved, sweep, times_as_long
 from adamlib.problems import Problem, random_examples, random_two_layer_net
 from timing import rounded, summary, write
 
@@ -60,7 +60,7 @@ def main() -> None:
 
         np.testing.assert_allclose(ours()[..., :20], np.array(other())[..., :20], rtol=1e-6)
         times = interleaved({"sweep": ours, "loop": other}, rounds, at_least=0)
-        times_as_fast = rounded(ratio(times["loop"], times["sweep"]))
+        times_as_fast = rounded(times_as_long(times["loop"], times["sweep"]))
         results[name] = summary(times, "sweep") | {"times_as_fast": times_as_fast}
         print(f"{name}: {times_as_fast} times as fast, {rounds} rounds", flush=True)
     write("sweep", CLAIM, results)

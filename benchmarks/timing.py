@@ -1,7 +1,7 @@
 """What all benchmarks share: the machine's name, the table, the file.
 
-Times are compared by `adamlib.experiments.interleaved` and `ratio`: measured in turn, ratios taken
-within a round, so that a machine that is slow for a while is slow for all; of the ratios the
+Times are compared by `adamlib.experiments.interleaved` and `times_as_long`: measured in turn, ratios
+taken within a round, so that a machine that is slow for a while is slow for all; of the ratios the
 median counts.
 """
 
@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from adamlib.experiments import Ratio, ratio
+from adamlib.experiments import TimesAsLong, times_as_long
 
 FOLDER = Path(__file__).resolve().parent
 LIBRARIES = ("numpy", "numba", "torch", "jax", "optax")
@@ -25,7 +25,7 @@ def summary(times: Mapping[str, Sequence[float]], reference: str) -> dict[str, A
     return {
         name: {
             "seconds": significant(statistics.median(seconds)),
-            f"to_{reference.replace(' ', '_')}": rounded(ratio(seconds, times[reference])),
+            f"to_{reference.replace(' ', '_')}": rounded(times_as_long(seconds, times[reference])),
             "rounds": len(seconds),
         }
         for name, seconds in times.items()
@@ -41,7 +41,7 @@ def page_faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
-def rounded(found: Ratio) -> dict[str, float]:
+def rounded(found: TimesAsLong) -> dict[str, float]:
     """A ratio's median and spread, as the files hold it."""
     return {name: significant(value) for name, value in found._asdict().items()}
 

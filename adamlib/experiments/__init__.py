@@ -11,12 +11,14 @@
 ``precision``        Adam in 16 bits: its first step and its averages
 ``repairs``          training in 16 bits
 ``traffic``          the bytes that a step moves, counted
-``speed``            ways to take the same step, and how to compare their times
+``speed``            ways to take the same step
+``clocks``           how to compare their times
 ``scale``            gradients and first steps beside the width of a net
 ===================  ===============================================================
 """
 
 from .baselines import momentum, rmsprop, sgd
+from .clocks import TimesAsLong, interleaved, times_as_long
 from .counterexamples import (
     Walk,
     denominators,
@@ -48,13 +50,10 @@ from .scale import WidthScan, first_step_of_noise, gradient_at_width, width_scan
 from .speed import (
     NUMPY_WAYS,
     TORCH_WAYS,
-    Ratio,
     gpt2_shapes,
     in_place,
-    interleaved,
     numpy_step,
     random_arrays,
-    ratio,
     textbook,
     torch_step,
 )
@@ -72,8 +71,8 @@ __all__ = [
     "FirstStepMap",
     "NanSpread",
     "PrecisionMap",
-    "Ratio",
     "Stepper",
+    "TimesAsLong",
     "Trace",
     "Traffic",
     "Walk",
@@ -104,7 +103,6 @@ __all__ = [
     "predict_first_steps",
     "random_arrays",
     "rare_gradient",
-    "ratio",
     "rms_step",
     "rmsprop",
     "run",
@@ -115,6 +113,7 @@ __all__ = [
     "stochastic_round",
     "sweep",
     "textbook",
+    "times_as_long",
     "torch_step",
     "torch_traffic",
     "train_in",

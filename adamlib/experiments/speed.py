@@ -1,13 +1,11 @@
-"""Ways to take the same step of Adam, and clocks that compare them fairly.
+"""Ways to take the same step of Adam, to be compared by `interleaved` clocks.
 
-A way is measured on arrays of its own moments, and on the parameters and gradients of the others.
-Only ratios of times within one run mean something: see `interleaved`.
+A way has moments of its own, and shares the parameters and gradients of the others.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,7 @@ TORCH_WAYS = (
     "ours fused",
     "torch floor",
 )
-TORCH_OPTIONS = {
+TORCH_OPTIONS: dict[str, dict[str, Any]] = {
     "single": dict(foreach=False, fused=False),
     "foreach": dict(foreach=True, fused=False),
     "fused": dict(foreach=False, fused=True),
@@ -59,7 +57,7 @@ def textbook(
 
     Notes
     -----
-    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 09.
+    Source: Kingma & Ba 2015, Algorithm 1.
     """
     exp_avg = BETA1 * exp_avg + (1 - BETA1) * grad
     exp_avg_sq = BETA2 * exp_avg_sq + (1 - BETA2) * grad**2
@@ -93,7 +91,7 @@ def in_place(
 
     Notes
     -----
-    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 09.
+    Source: Kingma & Ba 2015, Algorithm 1.
     """
     exp_avg *= BETA1
     np.multiply(grad, 1 - BETA1, out=scratch)
@@ -128,8 +126,6 @@ def numpy_step(way: str, params: list[NDArray], grads: list[NDArray]) -> Step:
 
     Raises
     ------
-    ValueError
-        ``Unknown way: 'fast' (expected one of textbook, in place, …)``.
     ModuleNotFoundError
         ``"compiled"`` and ``"floor"`` need numba.
 
@@ -139,10 +135,6 @@ def numpy_step(way: str, params: list[NDArray], grads: list[NDArray]) -> Step:
     >>> numpy_step("in place", [param], [np.array([1.0, -1.0])])()
     >>> param.round(6)
     array([0.999, 1.001])
-
-    Notes
-    -----
-    Taught in: notebook 09.
     """
     one_of("way", way, NUMPY_WAYS)
     if way in ("blocked", "compiled"):
@@ -157,14 +149,19 @@ def numpy_step(way: str, params: list[NDArray], grads: list[NDArray]) -> Step:
             [array.reshape(-1) for array in (p, g, *own[:2])]
             for p, g, own in zip(params, grads, moments, strict=True)
         ]
-        return lambda: [touch(*arrays) for arrays in flat]
-    counter = iter(range(1, 2**62))
+
+        def touch_all() -> None:
+            for arrays in flat:
+                touch(*arrays)
+
+        return touch_all
+    counter = itertools.count(1)
 
     def step() -> None:
         t = next(counter)
         for param, grad, own in zip(params, grads, moments, strict=True):
             if way == "in place":
-                in_place(param, grad, *own, t)
+                in_place(param, grad, own[0], own[1], own[2], t)
             else:
                 _, own[0], own[1] = textbook(param, grad, own[0], own[1], t)
 
@@ -187,11 +184,6 @@ def torch_step(way: str, params: list[Any], grads: list[Any]) -> Step:
     -------
     callable
 
-    Raises
-    ------
-    ValueError
-        ``Unknown way: 'fast' (expected one of torch single, …)``.
-
     Examples
     --------
     >>> import torch
@@ -199,10 +191,6 @@ def torch_step(way: str, params: list[Any], grads: list[Any]) -> Step:
     >>> torch_step("torch single", [param], [torch.tensor([1.0, -1.0])])()
     >>> param
     tensor([0.9990, 1.0010])
-
-    Notes
-    -----
-    Taught in: notebook 09.
     """
     import torch
 
@@ -228,108 +216,13 @@ def torch_step(way: str, params: list[Any], grads: list[Any]) -> Step:
     return cls(leaves, lr=LR, betas=(BETA1, BETA2), eps=EPS, **options).step
 
 
-def interleaved(
-    functions: Mapping[str, Step],
-    rounds: int = 7,
-    at_least: float = 0.02,
-    wait: Callable[[], object] | None = None,
-) -> dict[str, list[float]]:
-    """Measure functions in turn, so that a machine that is slow for a while is slow for all.
-
-    Parameters
-    ----------
-    functions : dict
-        Name → function without arguments. Each is called twice before anything is measured.
-    rounds : int
-        How often each is measured, 1 or more.
-    at_least : float
-        Seconds that one measurement should take; a short function is called many times for it.
-    wait : callable, optional
-        Called before a clock is read: waits for a device that works by itself.
-
-    Returns
-    -------
-    dict
-        Name → seconds a call, one entry a round.
-
-    Examples
-    --------
-    >>> times = interleaved({"a": lambda: sum(range(100)), "b": lambda: None}, 3, 0.001)
-    >>> {name: len(seconds) for name, seconds in times.items()}
-    {'a': 3, 'b': 3}
-
-    Notes
-    -----
-    Taught in: notebook 09.
-    """
-    wait = wait or (lambda: None)
-    calls = {}
-    for name, function in functions.items():
-        function()  # compiles, allocates
-        once = max(_seconds(function, 1, wait), 1e-7)
-        calls[name] = max(1, round(at_least / once))
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            times[name].append(_seconds(function, calls[name], wait))
-    return times
-
-
-def _seconds(function: Step, calls: int, wait: Callable[[], object]) -> float:
-    wait()
-    started = time.perf_counter()
-    for _ in range(calls):
-        function()
-    wait()
-    return (time.perf_counter() - started) / calls
-
-
-class Ratio(NamedTuple):
-    """Ratios of two times, taken round by round: their median, smallest and largest."""
-
-    median: float
-    low: float
-    high: float
-
-
-def ratio(ours: Sequence[float], other: Sequence[float]) -> Ratio:
-    """Return how many times as long as ``other`` ``ours`` took, from `interleaved` times.
-
-    Parameters
-    ----------
-    ours, other : sequences of float
-        Seconds, one entry a round.
-
-    Returns
-    -------
-    Ratio
-
-    Examples
-    --------
-    >>> ratio([2.0, 3.0, 4.0], [1.0, 1.0, 1.0])
-    Ratio(median=3.0, low=2.0, high=4.0)
-    """
-    ratios = sorted(a / b for a, b in zip(ours, other, strict=True))
-    return Ratio(statistics.median(ratios), ratios[0], ratios[-1])
-
-
 def random_arrays(
-    shapes: Iterable[tuple[int, ...]], dtype: str = "float32", seed: int = 0
+    shapes: Iterable[tuple[int, ...]],
+    dtype: Literal["float32", "float64"] = "float32",
+    seed: int = 0,
 ) -> tuple[list[NDArray], list[NDArray]]:
-    """Return parameters of zeros and normal gradients of these shapes.
+    """Return parameters of zeros and normal gradients of these shapes, a list of each.
 
-    Parameters
-    ----------
-    shapes : iterable of tuples of int
-    dtype : {"float32", "float64"}
-    seed : int
-
-    Returns
-    -------
-    params, grads : lists of ndarray
-
-    Examples
-    --------
     >>> [param.shape for param in random_arrays([(2, 3), (4,)])[0]]
     [(2, 3), (4,)]
     """
@@ -359,7 +252,6 @@ def gpt2_shapes(width: int = 768, layers: int = 12, words: int = 50257) -> list[
     Notes
     -----
     Source: Radford et al. 2019, Table 2 (its 117M; the published weights hold 124M).
-    Taught in: notebook 09.
     """
     norm = [(width,), (width,)]
     attention = [(3 * width, width), (3 * width,), (width, width), (width,)]
