@@ -1,40 +1,158 @@
 """State dicts and files: checked whole before anything is taken over, written whole.
 
-The layout of a state dict is torch's. A file is an npz without pickles with a header in JSON; its
-path holds the old file or the new one, never half of one.
+The layout of a state dict is torch's, and all that read one, for NumPy, torch and other libraries,
+read it here: `groups_and_states`, then `read_entry` for each parameter. A file is an npz without
+pickles with a header in JSON; its path holds the old file or the new one, never half of one.
 """
 
 import contextlib
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .checks import check_hyperparameters, check_options
 from .dialects import find_dialect
-from .state import HYPERPARAMETERS, AdamState, moments_used
+from .state import FLAGS, HYPERPARAMETERS, SIZES, moments_used
 
 CHECKPOINT_FORMAT = "adamlib-checkpoint-1"
+
+# --- the layout of a state dict -------------------------------------------------------------------
+
+
+class Words(NamedTuple):
+    """How a reader says what a state dict lacks."""
+
+    keys: str
+    entry: str
+    step: str
+    kinds: str = ""  # where it tells keys that are missing from values of the wrong kind
+
+
+FOR_NUMPY = Words(
+    "state, a dict, and param_groups, a list",
+    "state[{place}] has no {name!r} (expected {needed})",
+    "state[{place}]['step']",
+)
+FOR_TORCH = Words(
+    "state and param_groups",
+    "loaded state of a parameter has no {name!r}",
+    "loaded step",
+    "state_dict must hold a dict, state, and a list, param_groups",
+)
+
+
+def check_dict(state_dict: object) -> None:
+    """Refuse a state dict that is not a dict."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
+
+
+def groups_and_states(
+    state_dict: Mapping[str, Any], words: Words, needed: Iterable[str]
+) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]:
+    """Return the two parts of a state dict; refuse groups that lack what is needed."""
+    check_dict(state_dict)
+    groups, states = state_dict.get("param_groups"), state_dict.get("state")
+    if not isinstance(groups, list) or not isinstance(states, Mapping):
+        if words.kinds and {"state", "param_groups"} <= state_dict.keys():
+            raise TypeError(words.kinds)
+        raise ValueError(f"state_dict has the keys {list(state_dict)} (expected {words.keys})")
+    for group in groups:
+        _check_entry(group)
+    for group, name in product(groups, needed):
+        if name not in group:
+            raise ValueError(
+                f"loaded state dict has no {name!r} (expected the parameter group of an Adam)"
+            )
+    return groups, states
+
+
+def read_entry(
+    entry: Mapping[str, Any], amsgrad: bool, words: Words, place: object = None
+) -> tuple[int, dict[str, Any]]:
+    """Return the count of steps and the moments of one parameter, whatever arrays these are."""
+    _check_entry(entry)
+    needed = ("step", *moments_used(amsgrad))
+    for name in needed:
+        if name not in entry:
+            raise ValueError(words.entry.format(place=place, name=name, needed=", ".join(needed)))
+    step = whole_step(words.step.format(place=place), entry["step"])
+    return step, {name: entry[name] for name in needed[1:]}
+
+
+def _check_entry(entry: object) -> None:
+    if not isinstance(entry, Mapping):
+        raise TypeError("state_dict must hold one dict a group and one a parameter")
+
+
+def whole_step(name: str, step: Any) -> int:
+    """Return a count of steps as an int: a number, or an array or tensor of one."""
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # not a number, or many
+        step = step.item()
+    if isinstance(step, (int, float)) and not isinstance(step, bool):
+        if step >= 0 and step % 1 == 0:
+            return int(step)
+    shown = repr(step) if isinstance(step, (int, float, str)) else f"a {type(step).__name__}"
+    raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
+
+
+# --- the state dicts of NumPy's Adam --------------------------------------------------------------
+
+
+def parse_state_dict(
+    state_dict: Mapping[str, Any], params: list[NDArray], names: list[str] | None
+) -> tuple[dict[str, Any], dict[int, tuple[int, list[NDArray]]]]:
+    """Return the hyperparameters and, by parameter, steps and moments; these share memory.
+
+    What says how torch computes a step (foreach, fused, capturable, differentiable) is left out.
+    """
+    groups, states = groups_and_states(state_dict, FOR_NUMPY, (*SIZES, *FLAGS))
+    if len(groups) != 1:
+        raise ValueError("loaded state dict has a different number of parameter groups")
+    group = {"dialect": "pytorch", **groups[0]}
+    keys, saved_names = list(group.get("params", ())), group.get("param_names")
+    if len(keys) != len(params):
+        raise ValueError(
+            "loaded state dict contains a parameter group that doesn't match the size of "
+            "optimizer's group"
+        )
+    if names is not None and saved_names is not None and names != saved_names:
+        raise ValueError(f"loaded state dict has parameters {saved_names} (expected {names})")
+    options = checked_options({name: group[name] for name in HYPERPARAMETERS})
+    found = {}
+    for key, entry in states.items():
+        if type(key) is not int or key not in keys:
+            raise ValueError(
+                f"loaded state dict has state of parameter {key!r} (expected one of {keys})"
+            )
+        own = keys.index(key)
+        step, moments = read_entry(entry, options["amsgrad"], FOR_NUMPY, key)
+        arrays = {name: np.asarray(moment) for name, moment in moments.items()}
+        for name, array in arrays.items():
+            check_like(f"state[{key}][{name!r}]", array, params[own])
+        found[own] = step, list(arrays.values())
+    return options, found
 
 
 def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     """Check hyperparameters; return them as plain Python values, which JSON can hold."""
     rule = find_dialect(options["dialect"])
-    check_hyperparameters(options["lr"], options["betas"], options["eps"], options["weight_decay"])
-    flags = ("decoupled_weight_decay", "amsgrad", "maximize")
-    check_options(rule, options["weight_decay"], *(options[flag] for flag in flags))
+    check_hyperparameters(*(options[name] for name in SIZES))
+    check_options(rule, options["weight_decay"], *(options[flag] for flag in FLAGS))
     plain: dict[str, Any] = {"betas": tuple(map(float, options["betas"]))}
     plain |= {name: float(options[name]) for name in ("lr", "eps", "weight_decay")}
-    return options | plain | {flag: bool(options[flag]) for flag in flags}
+    return options | plain | {flag: bool(options[flag]) for flag in FLAGS}
 
 
 def check_like(name: str, value: object, param: NDArray) -> None:
-    """Refuse what has not the shape and dtype of its parameter."""
+    """Refuse an array whose shape or dtype is not that of its parameter."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name} must be an array, got {type(value).__name__}")
     if value.shape != param.shape:
@@ -43,104 +161,25 @@ def check_like(name: str, value: object, param: NDArray) -> None:
         raise TypeError(f"{name} has dtype {value.dtype} (expected {param.dtype})")
 
 
-def parse_state_dict(
-    state_dict: dict[str, Any], params: list[NDArray], names: list[str] | None
-) -> tuple[dict[str, Any], dict[int, AdamState]]:
-    """Check a state dict against the parameters; return hyperparameters and states."""
-    if not isinstance(state_dict, dict):
-        raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
-    groups, saved = state_dict.get("param_groups"), state_dict.get("state")
-    if not isinstance(groups, list) or not isinstance(saved, dict):
-        raise ValueError(
-            f"state_dict has the keys {list(state_dict)} (expected state, a dict, and "
-            "param_groups, a list)"
-        )
-    entries = [*groups, *saved.values()]
-    if not all(isinstance(entry, dict) for entry in entries):
-        raise TypeError("state_dict must hold one dict a group and one a parameter")
-    if len(state_dict["param_groups"]) != 1:
-        raise ValueError("loaded state dict has a different number of parameter groups")
-    group = dict(state_dict["param_groups"][0])
-    keys = list(group.pop("params", ()))
-    if len(keys) != len(params):
-        raise ValueError(
-            "loaded state dict contains a parameter group that doesn't match the size of "
-            "optimizer's group"
-        )
-    saved_names = group.pop("param_names", None)
-    if names is not None and saved_names is not None and names != saved_names:
-        raise ValueError(f"loaded state dict has parameters {saved_names} (expected {names})")
-    options = _group_options(group)
-    states = {}
-    for i, entries in saved.items():
-        if type(i) is not int or i not in keys:
-            raise ValueError(
-                f"loaded state dict has state of parameter {i!r} (expected one of {keys})"
-            )
-        own = keys.index(i)
-        states[own] = _parameter_state(i, entries, params[own], bool(options["amsgrad"]))
-    return options, states
-
-
-def _group_options(group: dict[str, Any]) -> dict[str, Any]:
-    """Read the hyperparameters of a parameter group, torch's or ours.
-
-    What says how torch computes a step (foreach, fused, capturable, differentiable) is left out.
-    """
-    group = {"dialect": "pytorch", **group}
-    missing = [name for name in HYPERPARAMETERS if name not in group]
-    if missing:
-        raise ValueError(
-            f"loaded state dict has no {missing[0]!r} (expected the parameter group of an Adam)"
-        )
-    options = {name: group[name] for name in HYPERPARAMETERS}
-    return checked_options(options)
-
-
-def _parameter_state(i: int, entries: dict[str, Any], param: NDArray, amsgrad: bool) -> AdamState:
-    """Check and convert the state of one parameter; shares memory with ``entries``."""
-    needed = ("step", *moments_used(amsgrad))
-    missing = [key for key in needed if key not in entries]
-    if missing:
-        raise ValueError(f"state[{i}] has no {missing[0]!r} (expected {', '.join(needed)})")
-    step = whole_step(f"state[{i}]['step']", entries["step"])
-    moments = [np.asarray(entries[key]) for key in needed[1:]]
-    for key, moment in zip(needed[1:], moments, strict=True):
-        check_like(f"state[{i}][{key!r}]", moment, param)
-    return AdamState(step, *moments)
-
-
-def whole_step(name: str, step: object) -> int:
-    """Return a count of steps as an int: a number, or an array or tensor of one.
-
-    Raises
-    ------
-    ValueError
-        ``loaded step is -1 (expected a whole number, 0 or more)``.
-    """
-    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # not one number
-        step = step.item()  # type: ignore[attr-defined]
-    if isinstance(step, (int, float)) and not isinstance(step, bool):
-        if step >= 0 and step % 1 == 0:
-            return int(step)
-    shown = repr(step) if isinstance(step, (int, float, str)) else f"a {type(step).__name__}"
-    raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
+# --- files ----------------------------------------------------------------------------------------
 
 
 def as_path(path: str | os.PathLike) -> Path:
-    """Refuse what is no path."""
+    """Return a path; refuse what is not one."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, got {type(path).__name__}")
     return Path(path)
 
 
-def write_whole(path: Path, header: dict[str, Any], arrays: dict[str, NDArray]) -> None:
-    """Write a header and arrays so that the path never holds half of them."""
+def write_whole(path: Path, header: dict[str, Any] | None, arrays: Mapping[str, Any]) -> None:
+    """Write arrays, and a header if there is one, so that the path never holds half of them."""
+    if header is not None:
+        arrays = {"header": np.array(json.dumps(header)), **arrays}
     target = Path(os.path.realpath(path))  # a link keeps pointing to its file
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **arrays)
+            np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
@@ -158,7 +197,7 @@ def write_whole(path: Path, header: dict[str, Any], arrays: dict[str, NDArray]) 
 def read_whole(
     path: Path, file_format: str, entries: Callable[[dict[str, Any]], set[str]]
 ) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """Read header and arrays of a file, or say that it is none of that format.
+    """Read header and arrays of a file, or refuse one that is not whole or of another format.
 
     ``entries`` says which arrays must be there, given the header.
     """
@@ -171,7 +210,7 @@ def read_whole(
                 raise ValueError(f"format {header['format']!r}")
             if missing := sorted(entries(header) - arrays.keys()):
                 raise ValueError(f"{missing[0]!r} is missing")
-        except Exception as error:  # what zip, npy and JSON readers raise is no short list
+        except Exception as error:  # what zip, npy and JSON readers raise is a long list
             kind = file_format.rpartition("-")[0].replace("-", " ")
             raise ValueError(f"{str(path)!r} is no complete {kind} ({error})") from error
     return header, arrays

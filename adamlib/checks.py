@@ -164,6 +164,14 @@ def check_options(
         raise ValueError(f"dialect {rule.name!r} has no decoupled weight decay")
 
 
+def check_amsgrad_held(amsgrad: bool, held: bool) -> None:
+    """Refuse AMSGrad for a parameter that took steps without its running maximum."""
+    if amsgrad and not held:
+        raise ValueError(
+            "amsgrad was switched on after the first step (expected it when the optimizer is made)"
+        )
+
+
 # --- arrays --------------------------------------------------------------------------------------
 
 

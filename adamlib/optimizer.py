@@ -1,22 +1,22 @@
 """Adam for NumPy arrays: in place, all or nothing, with checkpoints.
 
-The update itself is that of `adamlib.adam.adam_step`, applied to blocks that fit the processor's
-cache. So there is one rule, no temporary array as large as a parameter, and memory is
-crossed once. Where numba is installed, `adamlib.kernels` does the same to the bit, faster.
+The update itself is `adamlib.adam.update`, applied to blocks that fit the processor's cache. So
+there is one rule, no temporary array as large as a parameter, and memory is crossed once. Where
+numba is installed, `adamlib.kernels` does the same to the bit, faster.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from .adam import adam_step, coefficients, update
+from .adam import coefficients, update
 from .checkpoints import (
     CHECKPOINT_FORMAT,
     as_path,
@@ -26,9 +26,9 @@ from .checkpoints import (
     read_whole,
     write_whole,
 )
-from .checks import one_of
+from .checks import check_amsgrad_held, one_of
 from .dialects import Dialect, dialect_name, find_dialect
-from .state import HYPERPARAMETERS, MOMENTS, AdamState, moments_used
+from .state import HYPERPARAMETERS, MOMENTS, SIZES, moments_used
 
 Params = NDArray | list[NDArray] | dict[str, NDArray]
 
@@ -39,6 +39,8 @@ FREED_ONCE = 4 * 1024**2
 """Bytes of an array that is freed before the first block; see `_let_malloc_keep_memory`."""
 
 BACKENDS = ("auto", "numpy", "numba")
+
+Access = Literal["readonly", "readwrite"]
 
 
 class Adam:
@@ -83,7 +85,7 @@ class Adam:
 
     Notes
     -----
-    Source: Kingma & Ba 2015, Algorithm 1. Taught in: notebook 02.
+    Source: Kingma & Ba 2015, Algorithm 1.
     """
 
     _options: dict[str, Any] | None
@@ -163,11 +165,7 @@ class Adam:
         moments = self._moments.get(i)
         if moments is None:
             return [np.zeros_like(param, subok=False) for _ in moments_used(amsgrad)]
-        if amsgrad and len(moments) == 2:
-            raise ValueError(
-                "amsgrad was switched on after the first step (expected it when the "
-                "optimizer is made)"
-            )
+        check_amsgrad_held(amsgrad, len(moments) == len(MOMENTS))
         return moments
 
     def _hyperparameters(self) -> dict[str, Any]:
@@ -268,8 +266,8 @@ class Adam:
             ``state_dict must be a dict, got list``; wrong dtypes.
         """
         options, saved = parse_state_dict(state_dict, self._params, self._names_of_dict())
-        self._steps = {i: state.step for i, state in saved.items()}
-        self._moments = {i: [m.copy() for m in state.moments] for i, state in saved.items()}
+        self._steps = {i: step for i, (step, _) in saved.items()}
+        self._moments = {i: [m.copy() for m in moments] for i, (_, moments) in saved.items()}
         self._prepared = {}
         for name, value in options.items():
             setattr(self, name, value)
@@ -378,22 +376,40 @@ def _kernels(backend: str) -> Any:
     return import_module("adamlib.kernels")
 
 
+@np.errstate(all="ignore")  # as `adam_step`
 def _step_in_blocks(
     param: NDArray, grad: NDArray, moments: list[NDArray], step: int, options: dict[str, Any]
 ) -> None:
     """Take the step t = ``step`` block by block, writing parameter and moments in place."""
     _let_malloc_keep_memory()
+    rule = find_dialect(options["dialect"])
+    numbers = coefficients(step, *(options[name] for name in SIZES))
+    flags = options["decoupled_weight_decay"], options["maximize"]
     written = [param, *moments[: len(moments_used(options["amsgrad"]))]]
-    take = (_complex_step if param.dtype.kind == "c" else _real_step)(step, options)
+    accesses: list[Access] = ["readwrite" for _ in written]
     with np.nditer(
         [grad, *written],
         flags=["external_loop", "buffered", "zerosize_ok"],
-        op_flags=[["readonly"], *[["readwrite"]] * len(written)],
+        op_flags=[["readonly"], *[[access] for access in accesses]],
         buffersize=BLOCK_BYTES // param.itemsize,
     ) as blocks:
-        for block_grad, *block in blocks:
-            for old, value in zip(block, take(block_grad, *block), strict=False):
-                old[...] = value
+        for block in blocks:
+            for g, p, m, v, *rest in _real_parts(block):
+                largest = rest[0] if rest else None
+                # no name for the results: the memory of these is that of the next block's
+                for old, new in zip(
+                    (p, m, v, *rest),
+                    update(np, rule, p, g, m, v, largest, numbers, *flags),
+                    strict=False,
+                ):
+                    old[...] = new
+
+
+def _real_parts(arrays: Sequence[NDArray]) -> list[Sequence[NDArray]]:
+    """Views of the real and of the imaginary parts, each of which takes a step for itself."""
+    if arrays[0].dtype.kind != "c":
+        return [arrays]
+    return [[array.real for array in arrays], [array.imag for array in arrays]]
 
 
 @cache
@@ -404,36 +420,6 @@ def _let_malloc_keep_memory() -> None:
     whose pages are provided anew for each block: that takes up to three times the step itself.
     """
     np.empty(FREED_ONCE, np.uint8)
-
-
-def _real_step(step: int, options: dict[str, Any]) -> Callable[..., tuple[NDArray | None, ...]]:
-    """Return the rule for blocks that need no check: all that they share is made once."""
-    rule = find_dialect(options["dialect"])
-    lr, betas, eps = options["lr"], options["betas"], options["eps"]
-    numbers = coefficients(step, lr, betas, eps, options["weight_decay"])
-    flags = options["decoupled_weight_decay"], options["maximize"]
-
-    @np.errstate(all="ignore")  # as `adam_step`
-    def take(
-        grad: NDArray,
-        param: NDArray,
-        exp_avg: NDArray,
-        exp_avg_sq: NDArray,
-        largest: NDArray | None = None,
-    ) -> tuple[NDArray | None, ...]:
-        return update(np, rule, param, grad, exp_avg, exp_avg_sq, largest, numbers, *flags)
-
-    return take
-
-
-def _complex_step(step: int, options: dict[str, Any]) -> Callable[..., tuple[NDArray, ...]]:
-    """Return `adam_step` for blocks of complex numbers."""
-
-    def take(grad: NDArray, param: NDArray, *moments: NDArray) -> tuple[NDArray, ...]:
-        param, new = adam_step(param, grad, AdamState(step - 1, *moments), **options)
-        return (param, *new.moments)
-
-    return take
 
 
 def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:

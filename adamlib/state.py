@@ -8,16 +8,9 @@ Array = Any  # an array of NumPy, torch or any other array-API library
 MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 """The arrays of a state, as torch calls them; the last is kept for AMSGrad only."""
 
-HYPERPARAMETERS = (
-    "lr",
-    "betas",
-    "eps",
-    "weight_decay",
-    "decoupled_weight_decay",
-    "amsgrad",
-    "maximize",
-    "dialect",
-)
+SIZES = ("lr", "betas", "eps", "weight_decay")
+FLAGS = ("decoupled_weight_decay", "amsgrad", "maximize")
+HYPERPARAMETERS = (*SIZES, *FLAGS, "dialect")
 """What a parameter group says about the step."""
 
 
