@@ -1,8 +1,8 @@
 """What all benchmarks share: the machine's name, the table, the file.
 
-Times are compared by `adamlib.experiments.interleaved` and `times_as_long`: measured in turn, ratios
-taken within a round, so that a machine that is slow for a while is slow for all; of the ratios the
-median counts.
+Times are compared by `adamlib.experiments.interleaved` and `times_as_long`: measured in turn, and
+compared within a round, so that a machine that is slow for a while is slow for all; of the ratios
+the median counts.
 """
 
 import json

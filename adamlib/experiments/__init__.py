@@ -13,7 +13,7 @@
 ``traffic``          the bytes that a step moves, counted
 ``speed``            ways to take the same step
 ``clocks``           how to compare their times
-``scale``            gradients and first steps beside the width of a net
+``width``            gradients and first steps beside the width of a net
 ===================  ===============================================================
 """
 
@@ -46,7 +46,6 @@ from .precision import (
     predict_first_steps,
 )
 from .repairs import REPAIRS, stochastic_round, train_in
-from .scale import WidthScan, first_step_of_noise, gradient_at_width, width_scan
 from .speed import (
     NUMPY_WAYS,
     TORCH_WAYS,
@@ -61,6 +60,7 @@ from .sweeps import sweep
 from .traces import NanSpread, Stepper, Trace, nan_spread, run
 from .traffic import Traffic, numpy_traffic, torch_traffic
 from .unit_steps import first_step, rms_step, unit_steps
+from .width import WidthScan, first_step_of_noise, gradient_at_width, width_scan
 
 __all__ = [
     "FIRST_STEPS",

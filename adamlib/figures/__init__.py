@@ -10,7 +10,7 @@
 ``epsilon``          whole runs beside eps
 ``counterexamples``  walks on [−1, 1], denominators, the eps that turns Adam round
 ``precision``        Adam in 16 bits: maps of first steps, averages, repairs
-``scale``            runs that drift apart, and the width where gradients meet eps
+``width``            runs that drift apart, and the width where gradients meet eps
 ``speed``            how long a step takes, in units of the floor
 ===================  ===========================================================
 """
@@ -30,8 +30,8 @@ from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import plot_first_step_map, plot_nan_spread, plot_step_lengths
 from .paths import plot_paths
 from .precision import plot_averages_in, plot_precision_maps, plot_repairs
-from .scale import plot_apart, plot_width
 from .speed import plot_floors, plot_step_times
+from .width import plot_apart, plot_width
 
 __all__ = [
     "COLOURS",

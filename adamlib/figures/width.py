@@ -1,7 +1,7 @@
 """Many machines and wide nets: runs that drift apart, and gradients that meet eps."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +48,8 @@ def plot_apart(
         ax.plot(steps, drawn, color=colour, linewidth=1.6, linestyle=dashes)
         label_end(ax, steps[-1], apart[-1], name.replace(", ", ",\n"), colour)
     ax.axvline(switch, color=FAINT, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
-    place = (switch, 1e-11)
-    label_beside(
-        ax,
-        "float32: the first unit that is on\nin one run and off in the other",
-        *place,
-        (7, 0),
-        INK,
-    )
+    says = "float32: the first unit that is on\nin one run and off in the other"
+    label_beside(ax, says, switch, 1e-11, (7, 0), INK)
     ax.set(yscale="log", ylim=(1e-18, 1), xlim=(0, None))
     ax.set(xlabel="step t", ylabel="largest distance of a parameter")
     return ax
@@ -87,7 +81,7 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
     colours = [mixed("Adam", 1.0, shade) for shade in shades]
     width = np.geomspace(*RANGE, 301)
     sigma = gradient_at_width(width, scan.n, scan.d_out, scan.losses.mean())
-    dots = dict(linestyle="none", marker="o", markersize=4.5, zorder=3)
+    dots: dict[str, Any] = dict(linestyle="none", marker="o", markersize=4.5, zorder=3)
 
     left.plot(width, sigma, color=INK, linewidth=1.4)
     left.plot(scan.widths, scan.gradients, color=INK, **dots)

@@ -1,4 +1,4 @@
-"""Why eps returns at scale: the gradients of two layers beside the width of a net."""
+"""The gradients of two layers, and a first step, beside the width of a net: why eps returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,11 +68,6 @@ def width_scan(
     -------
     WidthScan
 
-    Raises
-    ------
-    ValueError
-        ``no widths (expected one or more)``; as `adamlib.problems.random_two_layer_net`.
-
     Examples
     --------
     >>> scan = width_scan(widths=(64, 1024))
@@ -81,7 +76,7 @@ def width_scan(
 
     Notes
     -----
-    In float64. Source: after Wortsman et al. 2023, §3.4. Taught in: notebook 10.
+    In float64. Source: after Wortsman et al. 2023, §3.4.
     """
     if not len(widths):
         raise ValueError("no widths (expected one or more)")
@@ -95,8 +90,16 @@ def width_scan(
         gradients.append(_rms(grad))
         gradients_2.append(_rms(grad_2))
         steps.append(rms_step(grad.reshape(1, -1), eps))
-    found = map(np.array, (widths, losses, gradients, gradients_2, eps, np.transpose(steps)))
-    return WidthScan(*found, n, d_out)
+    return WidthScan(
+        widths=np.array(widths),
+        losses=np.array(losses),
+        gradients=np.array(gradients),
+        gradients_2=np.array(gradients_2),
+        eps=np.array(eps),
+        steps=np.transpose(steps),
+        n=n,
+        d_out=d_out,
+    )
 
 
 def gradient_at_width(
@@ -131,8 +134,6 @@ def gradient_at_width(
     more examples than inputs: the net's own outputs, part of its errors, are not independent.
     With 16 times as many examples as inputs this is about a tenth too low, with 64 times about
     a third.
-
-    Taught in: notebook 10.
     """
     return np.sqrt(2 * np.asarray(loss) / (3 * n * d_out * np.asarray(width, dtype=np.float64)))
 
@@ -160,7 +161,7 @@ def first_step_of_noise(eps_over_sigma: ArrayLike) -> NDArray[np.float64]:
 
     Notes
     -----
-    The mean over 20 001 equally likely z. Taught in: notebook 10.
+    The mean over 20 001 equally likely z.
     """
     middles = (np.arange(QUANTILES) + 0.5) / QUANTILES
     z = np.abs([NormalDist().inv_cdf(p) for p in middles])
