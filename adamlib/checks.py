@@ -164,9 +164,9 @@ def check_options(
         raise ValueError(f"dialect {rule.name!r} has no decoupled weight decay")
 
 
-def check_amsgrad_held(amsgrad: bool, held: bool) -> None:
-    """Refuse AMSGrad for a parameter that took steps without its running maximum."""
-    if amsgrad and not held:
+def check_amsgrad_held(held: bool) -> None:
+    """Refuse AMSGrad where a parameter took steps without its running maximum."""
+    if not held:
         raise ValueError(
             "amsgrad was switched on after the first step (expected it when the optimizer is made)"
         )

@@ -165,7 +165,8 @@ class Adam:
         moments = self._moments.get(i)
         if moments is None:
             return [np.zeros_like(param, subok=False) for _ in moments_used(amsgrad)]
-        check_amsgrad_held(amsgrad, len(moments) == len(MOMENTS))
+        if amsgrad:
+            check_amsgrad_held(len(moments) == len(MOMENTS))
         return moments
 
     def _hyperparameters(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What to train, as data, and what happened: all that goes to the processes and comes back."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoints import write_whole
 from ..checks import check_count, one_of
 
 CHOICES = {
@@ -134,14 +134,12 @@ class Result:
 
 def write(path: str, results: Mapping[str, Result]) -> None:
     """Write results as an npz, whole or not at all."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, result in results.items():
         for key, value in vars(result).items():
             parts = value.items() if isinstance(value, dict) else [("", value)]
             arrays |= {f"{name}/{key}/{part}": array for part, array in parts}
-    with open(f"{path}.part", "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(f"{path}.part", path)
+    write_whole(Path(path), None, arrays)
 
 
 def read(path: Path) -> dict[str, Result]:
