@@ -15,7 +15,7 @@ TORCH = ("compiled", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
 HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
 # their files import from each other, without a circle
-PACKAGES = ("identification", "experiments", "distributed", "figures", "exercises")
+PACKAGES = ("conversion", "identification", "experiments", "distributed", "figures", "exercises")
 MODULES = sorted(
     ".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FOLDER.rglob("*.py")
 )
