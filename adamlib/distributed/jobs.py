@@ -57,18 +57,12 @@ class Job:
     Raises
     ------
     ValueError
-        ``Unknown wrapper: 'dp' (expected one of ddp, fsdp2)``; ``Invalid steps: -1 (expected 0
-        or more)``; ``Invalid n: 0 (expected 1 or more)``; ``every is 5 and checkpoints is ''
-        (expected a folder)``.
+        ``every is 5 and checkpoints is '' (expected a folder)``.
 
     Examples
     --------
     >>> Job(wrapper="fsdp2", steps=10).optimizer
     'adamlib'
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
 
     wrapper: str = "ddp"
@@ -117,10 +111,6 @@ class Result:
         Steps that the checkpoint it started from had behind it; 0 for a fresh start.
     restarts : int
         How often torchrun had started the job anew.
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
 
     params: dict[str, NDArray]

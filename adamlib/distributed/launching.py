@@ -73,7 +73,6 @@ def launch(
     Notes
     -----
     Each process computes with one thread, so that the bits do not depend on the number of cores.
-    Taught in: notebook 10.
     """
     check_count("processes", processes, 1)
     if not jobs:
@@ -99,8 +98,14 @@ def _run(command: list[str], seconds: float) -> tuple[int, str]:
     settings["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     if TORCHRUN is WITHOUT_LIBUV:
         settings["USE_LIBUV"] = "0"  # the same for the processes
-    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
-    with subprocess.Popen(command, env=os.environ | settings, **pipes) as process:  # type: ignore
+    with subprocess.Popen(
+        command,
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
         try:
             _, said = process.communicate(timeout=seconds)
         except BaseException as error:

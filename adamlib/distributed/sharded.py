@@ -13,7 +13,7 @@ from .jobs import Job
 if TYPE_CHECKING:
     import torch
 
-CHECKPOINT = re.compile(r"step-(\d{8})")
+CHECKPOINT = re.compile(r"step-\d{8}")
 
 
 # notebook 10 prints this function
@@ -39,10 +39,6 @@ def save_checkpoint(
     -------
     Path
         The checkpoint: ``folder/step-00000100``.
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
     import torch.distributed.checkpoint as dcp
     from torch.distributed.checkpoint.state_dict import get_state_dict
@@ -91,7 +87,7 @@ def checkpoint_step(path: Path) -> int:
     >>> checkpoint_step(Path("runs/step-00000100"))
     100
     """
-    return int(CHECKPOINT.fullmatch(path.name)[1])  # type: ignore[index]
+    return int(path.name.removeprefix("step-"))
 
 
 def load_checkpoint(
@@ -108,10 +104,6 @@ def load_checkpoint(
         Of any wrapper and any number of processes, or without a process group. As with
         ``load_state_dict``, hyperparameters are those of the checkpoint. A checkpoint of torch
         says nothing of a dialect; there the optimizer's own stays.
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
     import torch.distributed.checkpoint as dcp
     from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
@@ -124,7 +116,7 @@ def load_checkpoint(
         group.pop("dialect", None)  # one that was not saved would be missed
         if f"optimizer.param_groups.{i}.dialect" in saved:
             group["dialect"] = ""  # asks for it
-    parts = {"model": parameters, "optimizer": state}
+    parts: dict[str, Any] = {"model": parameters, "optimizer": state}
     with _one_process_is_enough():
         dcp.load(parts, storage_reader=reader)
     set_state_dict(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problems import random_two_layer_net
+from ..problems import named, random_examples, random_two_layer_net
+from ..state import moments_used
 from .jobs import Job, Result
 from .sharded import resume, save_checkpoint
 
@@ -39,10 +40,6 @@ def train(job: Job, device: "torch.device") -> Result:
         ``Invalid n: 9 (expected a multiple of the number of processes, 2)``.
     FileNotFoundError
         ``no checkpoint in runs/a (expected a folder step-00000100, say)``.
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
     import torch
 
@@ -82,10 +79,6 @@ def wrap(model: "torch.nn.Sequential", wrapper: str) -> "torch.nn.Module":
     torch.nn.Module
         DDP's wrapper, or the model itself with sharded parameters. Make the optimizer after
         this: it must see these parameters.
-
-    Notes
-    -----
-    Taught in: notebook 10.
     """
     from torch.distributed import get_world_size
     from torch.distributed.device_mesh import init_device_mesh
@@ -99,7 +92,8 @@ def wrap(model: "torch.nn.Sequential", wrapper: str) -> "torch.nn.Module":
     for layer in model:
         if list(layer.parameters()):
             fully_shard(layer, mesh=mesh)
-    return fully_shard(model, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    return model
 
 
 def my_share(job: Job, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
@@ -120,26 +114,12 @@ def my_share(job: Job, device: "torch.device") -> "tuple[torch.Tensor, torch.Ten
 
 
 def examples(job: Job) -> tuple[NDArray, NDArray]:
-    """Return the inputs and targets of the whole batch.
+    """Return the inputs (n, d_in) and targets (n, d_out) of the whole batch.
 
-    Parameters
-    ----------
-    job : Job
-
-    Returns
-    -------
-    x : ndarray, shape (n, d_in)
-    y : ndarray, shape (n, d_out)
-        Those of `adamlib.problems.random_two_layer_net`.
-
-    Examples
-    --------
     >>> [array.shape for array in examples(Job(n=8))]
     [(8, 64), (8, 16)]
     """
-    rng = np.random.default_rng(job.seed)
-    x, y = rng.standard_normal((job.n, job.d_in)), rng.standard_normal((job.n, job.d_out))
-    return x.astype(job.dtype), y.astype(job.dtype)
+    return random_examples(job.seed, job.n, job.d_in, job.d_out, job.dtype)
 
 
 def new_model(job: Job) -> "torch.nn.Sequential":
@@ -153,7 +133,7 @@ def new_model(job: Job) -> "torch.nn.Sequential":
     import torch
 
     sizes = job.seed, job.n, job.d_in, job.h, job.d_out
-    start = random_two_layer_net(*sizes, dtype=job.dtype).start
+    start = named(random_two_layer_net(*sizes, dtype=job.dtype).start)
     model = torch.nn.Sequential(
         torch.nn.Linear(job.d_in, job.h), torch.nn.ReLU(), torch.nn.Linear(job.h, job.d_out)
     )
@@ -202,10 +182,10 @@ def gather(
     dist.all_gather_object(everyone, mine)
     whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
     parameters, state = get_state_dict(model, optimizer, options=whole)
-    states = state.get("state", {})
-    parts = [parameters] + [
-        {key: states[key][moment] for key in states if moment in states[key]}
-        for moment in ("exp_avg", "exp_avg_sq")
+    states: Any = state.get("state", {})  # none for SGD
+    parts: list[dict[str, Any]] = [parameters] + [
+        {key: entry[moment] for key, entry in states.items() if moment in entry}
+        for moment in moments_used(amsgrad=False)
     ]
     params, exp_avg, exp_avg_sq = (
         {name: part[key].numpy() for name, key in LAYERS.items() if key in part} for part in parts
@@ -222,11 +202,11 @@ def gather(
 
 
 def _tensors(model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> list[list]:
-    """The tensors of each of the `HELD` kinds in this process."""
+    """Return the tensors of each of the `HELD` kinds in this process."""
     params = list(model.parameters())
     moments = [
         [optimizer.state[p][name] for p in params if name in optimizer.state[p]]
-        for name in ("exp_avg", "exp_avg_sq")
+        for name in moments_used(amsgrad=False)
     ]
     return [params, [p.grad for p in params if p.grad is not None], *moments]
 
