@@ -68,8 +68,8 @@ class Adam:
     Raises
     ------
     ValueError
-        ``Invalid learning rate: -1`` and the like; ``optimizer got an empty parameter list``;
-        ``params[0] is read-only``; ``params[1] shares memory with params[0]``.
+        ``optimizer got an empty parameter list``; ``params[0] is read-only``; ``params[1] shares
+        memory with params[0]``.
     TypeError
         ``params[0] must be a float array, got dtype int64`` and the like.
     ModuleNotFoundError
@@ -134,12 +134,8 @@ class Adam:
 
         Raises
         ------
-        ValueError
-            ``grads has 1 entries (expected 2)``, ``grads[0] has shape (3,) (expected (2,))``;
-            a hyperparameter that was set to a bad value.
-        TypeError
-            ``grads must be a list, got dict``, ``grads[0] has dtype float64 (expected
-            float32)``.
+        ValueError, TypeError
+            What does not fit: ``grads[0] has shape (3,) (expected (2,))``.
         """
         options = self._options or self._hyperparameters()
         amsgrad = options["amsgrad"]
@@ -258,13 +254,8 @@ class Adam:
 
         Raises
         ------
-        ValueError
-            ``loaded state dict has a different number of parameter groups``, ``loaded state
-            dict contains a parameter group that doesn't match the size of optimizer's
-            group``, ``loaded state dict has no 'betas' …``, ``state[0]['exp_avg'] has shape
-            (3,) (expected (2,))``.
-        TypeError
-            ``state_dict must be a dict, got list``; wrong dtypes.
+        ValueError, TypeError
+            What does not fit: ``state[0]['exp_avg'] has shape (3,) (expected (2,))``.
         """
         options, saved = parse_state_dict(state_dict, self._params, self._names_of_dict())
         self._steps = {i: step for i, (step, _) in saved.items()}
@@ -289,8 +280,6 @@ class Adam:
 
         Raises
         ------
-        TypeError
-            ``path must be a str or a path, got int``.
         OSError
             What the file system says; a file already there is then untouched.
         """
