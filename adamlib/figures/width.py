@@ -1,7 +1,7 @@
 """Many machines and wide nets: runs that drift apart, and gradients that meet eps."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,8 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
         the smaller the eps.
     """
     if axes is None:
-        axes = new_axes(ncols=2, figsize=(8.8, 3.9), layout="constrained")
-        axes[0].figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
+        apart = dict(wspace=0.06)
+        axes = new_axes(ncols=2, figsize=(8.8, 3.9), layout="constrained", gridspec_kw=apart)
     left, right = axes
     shades = np.linspace(0.45, 0.0, len(scan.eps))
     colours = [mixed("Adam", 1.0, shade) for shade in shades]
@@ -103,4 +103,4 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
     left.set(yscale="log", ylim=(1e-10, 1e-1))
     left.minorticks_off()
     right.set(ylim=(0, 1.05))
-    return left.figure
+    return cast("Figure", left.figure)
