@@ -67,10 +67,6 @@ def check(name: str, answer: object) -> None:
         got:      1
     >>> check("00-limit", lambda curvature: 2 / curvature)
     correct
-
-    Notes
-    -----
-    Taught in: every notebook that has exercises.
     """
     print(verdict(find(name), answer))
 
