@@ -136,7 +136,7 @@ def parse_state_dict(
         step, moments = read_entry(entry, options["amsgrad"], FOR_NUMPY, key)
         arrays = {name: np.asarray(moment) for name, moment in moments.items()}
         for name, array in arrays.items():
-            check_like(f"state[{key}][{name!r}]", array, params[own])
+            check_like(f"state[{key}]", f"[{name!r}]", array, params[own])
         found[own] = step, list(arrays.values())
     return options, found
 
@@ -151,14 +151,14 @@ def checked_options(options: dict[str, Any]) -> dict[str, Any]:
     return options | plain | {flag: bool(options[flag]) for flag in FLAGS}
 
 
-def check_like(name: str, value: object, param: NDArray) -> None:
-    """Refuse an array whose shape or dtype is not that of its parameter."""
+def check_like(what: str, name: str, value: object, param: NDArray) -> None:
+    """Refuse an array whose shape or dtype is not that of its parameter ``name``."""
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+        raise TypeError(f"{what}{name} must be an array, got {type(value).__name__}")
     if value.shape != param.shape:
-        raise ValueError(f"{name} has shape {value.shape} (expected {param.shape})")
+        raise ValueError(f"{what}{name} has shape {value.shape} (expected {param.shape})")
     if value.dtype != param.dtype:
-        raise TypeError(f"{name} has dtype {value.dtype} (expected {param.dtype})")
+        raise TypeError(f"{what}{name} has dtype {value.dtype} (expected {param.dtype})")
 
 
 # --- files ----------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class Adam:
         _kernels(backend)
         self._hyperparameters()
         self.params = params
-        self._names, self._params = _flatten("params", params)
+        self._names, self._params = _flatten(params)
         _check_params(self._params, self._names)
         self._memory = np.array([byte_bounds(param) for param in self._params], np.uint64).T
         self._owners = _owners(self._params)
@@ -203,12 +203,7 @@ class Adam:
                 yield i, param, self._checked_grad(param, grad, self._names[i])
 
     def _checked_grad(self, param: NDArray, grad: NDArray, name: str) -> NDArray:
-        if not isinstance(grad, np.ndarray):
-            raise TypeError(f"grads{name} must be an array, got {type(grad).__name__}")
-        if grad.shape != param.shape:
-            raise ValueError(f"grads{name} has shape {grad.shape} (expected {param.shape})")
-        if grad.dtype != param.dtype:
-            raise TypeError(f"grads{name} has dtype {grad.dtype} (expected {param.dtype})")
+        check_like("grads", name, grad, param)
         if not param.flags.writeable:
             raise ValueError(f"params{name} is read-only")
         # A gradient that lies in a parameter's memory (of x·y it is y itself) would change
@@ -257,15 +252,13 @@ class Adam:
         ValueError, TypeError
             What does not fit: ``state[0]['exp_avg'] has shape (3,) (expected (2,))``.
         """
-        options, saved = parse_state_dict(state_dict, self._params, self._names_of_dict())
+        names = list(self.params) if isinstance(self.params, dict) else None
+        options, saved = parse_state_dict(state_dict, self._params, names)
         self._steps = {i: step for i, (step, _) in saved.items()}
         self._moments = {i: [m.copy() for m in moments] for i, (_, moments) in saved.items()}
         self._prepared = {}
         for name, value in options.items():
             setattr(self, name, value)
-
-    def _names_of_dict(self) -> list[str] | None:
-        return list(self.params) if isinstance(self.params, dict) else None
 
     def save(self, path: str | os.PathLike) -> None:
         """Write parameters, state and hyperparameters to exactly that path.
@@ -317,25 +310,21 @@ class Adam:
             There is no such file.
         """
         header, arrays = read_whole(as_path(path), CHECKPOINT_FORMAT, _parameter_entries)
-        names, targets = _flatten("params", params)
-        _check_params(targets, names)
+        optimizer = cls(params)
+        targets = optimizer._params
         group = header["param_groups"][0]
         if len(group["params"]) != len(targets):
             raise ValueError(
                 f"the checkpoint has {len(group['params'])} parameters (expected {len(targets)})"
             )
         values = [arrays.pop(f"param/{i}") for i in range(len(targets))]
-        for name, value, target in zip(names, values, targets, strict=True):
-            check_like(f"the checkpoint's params{name}", value, target)
+        for name, value, target in zip(optimizer._names, values, targets, strict=True):
+            check_like("the checkpoint's params", name, value, target)
         state: dict[int, dict[str, NDArray]] = {}
         for key, value in arrays.items():
             entry, _, index = key.partition("/")
             state.setdefault(int(index), {})[entry] = value
-        saved = {"state": state, "param_groups": header["param_groups"]}
-        dict_names = list(params) if isinstance(params, dict) else None
-        parse_state_dict(saved, targets, dict_names)
-        optimizer = cls(params)
-        optimizer.load_state_dict(saved)
+        optimizer.load_state_dict({"state": state, "param_groups": header["param_groups"]})
         for value, target in zip(values, targets, strict=True):
             target[...] = value
         return optimizer
@@ -412,20 +401,20 @@ def _let_malloc_keep_memory() -> None:
     np.empty(FREED_ONCE, np.uint8)
 
 
-def _flatten(what: str, params: Params) -> tuple[list[str], list[NDArray]]:
+def _flatten(params: Params) -> tuple[list[str], list[NDArray]]:
     """Give a printable name and the array of every parameter."""
     if isinstance(params, np.ndarray):
         return [""], [params]
     if isinstance(params, dict):
         for name in params:
             if not isinstance(name, str):
-                raise TypeError(f"{what} must have names for keys, got {name!r}")
+                raise TypeError(f"params must have names for keys, got {name!r}")
         return [f"[{name!r}]" for name in params], list(params.values())
     if isinstance(params, (list, tuple)):
         return [f"[{i}]" for i in range(len(params))], list(params)
     hint = " (adamlib.pytorch.Adam takes tensors)" if "torch" in type(params).__module__ else ""
     raise TypeError(
-        f"{what} must be a float array, a list or a dict of float arrays, "
+        "params must be a float array, a list or a dict of float arrays, "
         f"got {type(params).__name__}{hint}"
     )
 
