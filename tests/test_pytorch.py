@@ -434,9 +434,7 @@ def changed(path: str, value: object):
     """Change one entry of a state dict; the path runs through state 0 or group 0."""
 
     def change(d):
-        where = (
-            d["state"][0] if path in ("step", *adamlib.pytorch.MOMENTS) else d["param_groups"][0]
-        )
+        where = d["state"][0] if path in ("step", *adamlib.state.MOMENTS) else d["param_groups"][0]
         if value is None:
             del where[path]
         else:
