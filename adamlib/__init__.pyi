@@ -32,7 +32,7 @@ from .conversion import convert_state as convert_state
 from . import optimizer as optimizer  # Adam for NumPy arrays, in place, with checkpoints
 from .optimizer import Adam as Adam
 
-from . import compiled as compiled  # the step compiled by torch, in C++ or Triton: fused=True
+from . import fused as fused  # the step compiled by torch, in C++ or Triton: fused=True
 from . import pytorch as pytorch  # Adam and AdamW for torch, drop-in
 from . import identification as identification  # which Adam is this function, or which mistake
 from .identification import Identification as Identification

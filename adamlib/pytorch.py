@@ -3,7 +3,7 @@
 The bits are torch's because the operations are, in torch's order: ``lerp_`` for the first
 moment, ``mul_`` and ``addcmul_`` for the second, ``addcdiv_`` for the step. For the algorithm
 without these fusions read `adamlib.adam.adam_step`; every dialect but ``"pytorch"`` is that
-function, and so is ``fused=True``, compiled (`adamlib.compiled`).
+function, and so is ``fused=True``, compiled (`adamlib.fused`).
 """
 
 from collections import defaultdict
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from . import compiled
 from .adam import adam_step
 from .checkpoints import whole_step
 from .checks import check_hyperparameters, check_options
 from .dialects import DIALECTS, Dialect, dialect_name, find_dialect
+from .fused import Flat, Plan, check_compiler, prepare, run
 from .state import MOMENTS, AdamState, moments_used
 
 PYTORCH = DIALECTS["pytorch"]
@@ -148,7 +148,7 @@ class Adam(Optimizer):
             "dialect": dialect,
         }
         _check_group(defaults)
-        self._flats: dict[int, compiled.Flat] = {}
+        self._flats: dict[int, Flat] = {}
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -305,16 +305,16 @@ class Adam(Optimizer):
 
     def _plan_fused(
         self, group: dict[str, Any], params: list[Tensor]
-    ) -> tuple[list[dict[str, Tensor]], compiled.Plan]:
+    ) -> tuple[list[dict[str, Tensor]], Plan]:
         """Compile and check what a group needs, with states for the new; change nothing."""
         states = [self.state.get(p) or _zero_state(p, group["amsgrad"]) for p in params]
-        return states, compiled.prepare(group, params, states, self._flats)
+        return states, prepare(group, params, states, self._flats)
 
     def _step_fused(
-        self, params: list[Tensor], states: list[dict[str, Tensor]], plan: compiled.Plan
+        self, params: list[Tensor], states: list[dict[str, Tensor]], plan: Plan
     ) -> None:
         self.state.update(zip(params, states, strict=True))
-        compiled.run(plan)
+        run(plan)
 
 
 class AdamW(Adam):
@@ -529,7 +529,7 @@ def _check_group(group: dict[str, Any]) -> None:
     if group["fused"]:
         # memory that is only promised may yet come to lie anywhere: refused when a step is taken
         for device in {param.device for param in params if not param.is_meta}:
-            compiled.check_compiler(device)
+            check_compiler(device)
 
 
 def _are_plain(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> bool:

@@ -1,10 +1,10 @@
 """adamlib.pytorch with ``fused=True``: the rule of `adam_step`, compiled.
 
 All 18 dialects and all options go through the same way uncompiled (`uncompiled`: what torch is
-given to trace, called as Python), against `adam_step`. A few programs are compiled, in a cache
-folder of their own: one in float64 for everything that a step may meet, one with every option in
-another dialect, one in bfloat16, one with atan2, one for threads. Two slots in place of eight
-make them small; three tensors then are two calls, with a slot left over.
+given to trace, called as Python), against `adam_step`. A few programs are compiled, each once, and
+kept in torch's cache on disk: one in float64 for everything that a step may meet, one with every
+option in another dialect, one in bfloat16, one with atan2, one for threads. Two slots in place of
+eight make them small; three tensors then are two calls, with a slot left over.
 
 Tolerances: compiled and uncompiled do the operations of `adam_step` in its order; torch may
 round one of them otherwise (a division by 1 − βᵗ as a product, atan2 from another library), so
@@ -15,8 +15,10 @@ import copy
 import dataclasses
 import os
 import pickle
+import re
 import subprocess
 import sys
+import warnings
 from itertools import product
 
 import numpy as np
@@ -25,7 +27,8 @@ import torch
 
 import adamlib
 import cases
-from adamlib import DIALECTS, adam_step, compiled, init_state
+from adamlib import DIALECTS, adam_step, init_state
+from adamlib.fused import layout, programs
 from adamlib.pytorch import Adam, AdamW
 
 EXACT = dict(rtol=1e-14, atol=0.0, equal_nan=True)
@@ -33,13 +36,12 @@ DECAYS = {"": {}, **{name: cases.DECAYS[i] for i, name in ((1, "L2"), (2, "decou
 
 
 @pytest.fixture(autouse=True, scope="module")
-def small_programs(tmp_path_factory):
+def small_programs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("inductor")))
-        patch.setattr(compiled, "SLOTS", 2)
-        compiled.program.cache_clear()
+        patch.setattr("adamlib.fused.SLOTS", 2)
+        programs.program.cache_clear()
         yield
-    compiled.program.cache_clear()
+    programs.program.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,7 @@ def compiler(request):
     """Skip what is compiled where no compiler is; `uncompiled` goes everywhere."""
     if "uncompiled" not in request.fixturenames:
         try:
-            compiled.check_compiler(torch.device("cpu"))
+            programs.check_compiler(torch.device("cpu"))
         except RuntimeError as error:
             pytest.skip(str(error))
 
@@ -55,14 +57,14 @@ def compiler(request):
 @pytest.fixture
 def uncompiled(monkeypatch):
     """Run what torch is given to trace, as it is."""
-    monkeypatch.setattr(compiled, "which", lambda name: name)
+    monkeypatch.setattr(programs, "which", lambda name: name)
     made = []
 
     def program(kind):
         made.append(kind)
-        return lambda *inputs: compiled._to_trace(kind)(list(inputs))
+        return programs.to_trace(kind)
 
-    monkeypatch.setattr(compiled, "program", program)
+    monkeypatch.setattr("adamlib.fused.program", program)
     return made
 
 
@@ -179,7 +181,7 @@ def test_half_types_are_computed_in_float32_and_rounded_once_a_step():
 
 def test_long_tensors_are_shared_among_threads(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(compiled, "PARALLEL", 1000)
+    monkeypatch.setattr(layout, "PARALLEL", 1000)
     params = params_of(np.random.default_rng(0).normal(size=2003))
     values, states = expected_steps(params, lr=0.1)
     optimizer = Adam(params, 0.1, fused=True)
@@ -221,6 +223,7 @@ def test_torchs_own_fused_takes_the_same_steps(options, uncompiled):
 
 def test_a_rule_that_is_registered_anew_is_the_one_that_is_taken(monkeypatch):
     """As notebook 06 registers one; a program belongs to the rule, not to its name."""
+    monkeypatch.setattr(programs, "_compile", programs.to_trace)
     rule = adamlib.Dialect("mine", "a test")
     steps = []
     for change in ({}, {"eps_placement": "hat"}):
@@ -326,7 +329,7 @@ def test_a_gradient_that_comes_and_goes_a_scheduler_and_betas_compile_nothing():
     theirs = Adam([{"params": plain[:2]}, {"params": plain[2:], "lr": 0.5}], 0.1)
     take_steps(optimizer, params)
     take_steps(theirs, plain)
-    made = compiled.program.cache_info().misses
+    made = programs.program.cache_info().misses
     schedulers = [
         torch.optim.lr_scheduler.OneCycleLR(o, 0.3, total_steps=20) for o in (optimizer, theirs)
     ]
@@ -345,7 +348,7 @@ def test_a_gradient_that_comes_and_goes_a_scheduler_and_betas_compile_nothing():
         torch.testing.assert_close(p, q, rtol=1e-12, atol=0)
         assert optimizer.state[p]["step"] == theirs.state[q]["step"]
     # a lone tensor has a program of its own; with two slots nothing else is new
-    assert compiled.program.cache_info().misses - made <= 1
+    assert programs.program.cache_info().misses - made <= 1
 
 
 def test_parameters_at_different_steps():
@@ -508,14 +511,14 @@ def test_shares_of_a_distributed_tensor(uncompiled):
 
 
 def test_the_order_in_which_torch_takes_inputs_does_not_matter(monkeypatch):
-    original = compiled._step_one
+    original = programs._step_one
 
     def numbers_first(slot, *options):
         slot[-1].add_(0)
         slot[1].sum()
         original(slot, *options)
 
-    monkeypatch.setattr(compiled, "_step_one", numbers_first)
+    monkeypatch.setattr(programs, "_step_one", numbers_first)
     params = three()
     values, states = expected_steps(params, lr=0.1, dialect="jax")
     optimizer = Adam(params, 0.1, fused=True, dialect="jax")
@@ -586,6 +589,13 @@ def assert_refused_unchanged(optimizer, error, message):
     assert repr(contents(optimizer)) == before
 
 
+def replace_compiler(monkeypatch, function):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's about itself
+        from torch._inductor import compile_fx
+    monkeypatch.setattr(compile_fx, "compile_fx_inner", function)
+
+
 def test_a_failed_compilation_changes_nothing(monkeypatch):
     def broken(*_, **__):
         raise OSError("the disk is full\nand more")
@@ -594,8 +604,8 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
     optimizer = Adam([{"params": params[:1]}, {"params": params[1:], "maximize": True}], fused=True)
     for param in params:
         param.grad = torch.ones_like(param)
-    monkeypatch.setattr(torch._inductor, "compile", broken)
-    compiled.program.cache_clear()
+    replace_compiler(monkeypatch, broken)
+    programs.program.cache_clear()
     assert_refused_unchanged(
         optimizer,
         RuntimeError,
@@ -606,12 +616,16 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
 
 
 def test_wrong_code_is_noticed_before_it_is_used(monkeypatch):
-    monkeypatch.setattr(torch._inductor, "compile", lambda graph, inputs, options: lambda *_: None)
-    kind = compiled.Kind(
-        DIALECTS["paper"], torch.float64, torch.device("cpu"), "", False, False, 1, False
+    def idle(*inputs):
+        return ()
+
+    idle.current_callable = idle
+    replace_compiler(monkeypatch, lambda *_, **__: idle)
+    kind = programs.Kind(
+        DIALECTS["paper"], "", False, False, torch.float64, torch.device("cpu"), False, 1
     )
-    with pytest.raises(RuntimeError, match="could not compile the step for cpu"):
-        compiled.program(kind)
+    with pytest.raises(RuntimeError, match="could not compile .* Tensor-likes are not close"):
+        programs.program(kind)
 
 
 @pytest.mark.parametrize(
@@ -672,23 +686,32 @@ def test_nothing_lands_on_the_default_device(uncompiled):
     assert_close(optimizer, params, values, states, **EXACT)
 
 
-def elsewhere(code, **environment):
-    """Run Python with another environment; return its error."""
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
+@pytest.mark.parametrize("name, value", [("CXX", "/no/such/compiler"), ("PATH", "/no/such")])
+def test_without_a_compiler_the_optimizer_is_not_made(name, value, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv(name, value)
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    expected = (
+        f"fused=True needs a C++ compiler, and none was found (expected {usual} on the path, "
+        "or CXX to name one; or fused=False)"
     )
-    return run.stderr.strip().splitlines()[-1] if run.returncode else "no error"
+    with pytest.raises(RuntimeError, match=f"^{re.escape(expected)}$"):
+        Adam(params_of([1.0]), fused=True)
 
 
-MAKE = """
+def test_torch_compile_switched_off_is_refused(monkeypatch):
+    params = params_of([1.0, 1.0])
+    params[0].grad = torch.ones_like(params[0])
+    optimizer = Adam(params, fused=True, dialect="fastai")  # whose program is not made yet
+    monkeypatch.setattr(torch._dynamo.config, "disable", True)  # TORCH_COMPILE_DISABLE=1
+    message = "fused=True could not compile the step for cpu: RuntimeError: torch.compile"
+    assert_refused_unchanged(optimizer, RuntimeError, message)
+
+
+FAILING = """
 import torch, adamlib.pytorch
 param = torch.nn.Parameter(torch.ones(2))
 optimizer = adamlib.pytorch.Adam([param], fused=True)
-"""
-STEP = """
 param.grad = torch.ones(2)
 try:
     optimizer.step()
@@ -697,27 +720,16 @@ finally:
 """
 
 
-@pytest.mark.parametrize(
-    "environment", [{"CXX": "/no/such/compiler"}, {"PATH": "/no/such"}], ids=str
-)
-def test_without_a_compiler_the_optimizer_is_not_made(environment, monkeypatch):
-    monkeypatch.delenv("CXX", raising=False)
-    expected = (
-        "RuntimeError: fused=True needs a C++ compiler, and none was found (expected {} on the "
-        "path, or CXX to name one; or fused=False)"
-    )
-    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    assert elsewhere(MAKE, **environment) == expected.format(usual)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no /bin/false")
 def test_a_compiler_that_fails_is_named_at_the_first_step(tmp_path):
+    """In a process of its own: torch asks once which compiler there is."""
     false = "/bin/false" if os.path.exists("/bin/false") else "/usr/bin/false"
-    error = elsewhere(MAKE + STEP, CXX=false, TORCHINDUCTOR_CACHE_DIR=str(tmp_path))
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FAILING],
+        env={**os.environ, "CXX": false, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    error = run.stderr.strip().splitlines()[-1]
     assert error.startswith("RuntimeError: fused=True could not compile the step for cpu: ")
     assert error.endswith("(expected torch.compile and a C++ compiler to work; or fused=False)")
-
-
-def test_torch_compile_switched_off_is_refused():
-    error = elsewhere(MAKE + STEP, TORCH_COMPILE_DISABLE="1")
-    assert error.startswith("RuntimeError: fused=True could not compile the step for cpu: ")
