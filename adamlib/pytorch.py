@@ -8,7 +8,6 @@ function, and so is ``fused=True``, compiled (`adamlib.fused`).
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 from math import inf
 from typing import Any
 
@@ -17,14 +16,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from .adam import adam_step
-from .checkpoints import whole_step
-from .checks import check_hyperparameters, check_options
+from .checkpoints import FOR_TORCH, check_dict, groups_and_states, read_entry
+from .checks import check_amsgrad_held, check_hyperparameters, check_options
 from .dialects import DIALECTS, Dialect, dialect_name, find_dialect
 from .fused import Flat, Plan, check_compiler, prepare, run
-from .state import MOMENTS, AdamState, moments_used
+from .state import FLAGS, MOMENTS, SIZES, AdamState, moments_used
 
 PYTORCH = DIALECTS["pytorch"]
-NUMBERS = ("lr", "betas", "eps", "weight_decay")
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 """What says how a step is computed, not which: no state dict changes it."""
 FUSED_FOREACH = "`fused` and `foreach` cannot be `True` together."
@@ -69,15 +67,13 @@ class Adam(Optimizer):
     Raises
     ------
     ValueError
-        ``Invalid learning rate: -1``, ``Invalid epsilon value: -1``, ``Invalid beta parameter
-        at index 0: 1.0``, ``Invalid weight_decay value: -1``, ``optimizer got an empty
-        parameter list``, ``Tensor lr must be 1-element``, ``capturable=True is not supported
-        (expected False)``, ``dialect 'paper' has no amsgrad``.
+        ``optimizer got an empty parameter list``, ``Tensor lr must be 1-element``,
+        ``capturable=True is not supported (expected False)``, ``dialect 'paper' has no amsgrad``.
     RuntimeError
         ```fused` and `foreach` cannot be `True` together.``, ``fused=True needs a C++ compiler,
         and none was found (expected g++ on the path, or CXX to name one; or fused=False)``.
     TypeError
-        ``params[0] must hold floats, got dtype torch.int64``; hyperparameters of a wrong type.
+        ``params[0] must hold floats, got dtype torch.int64``.
 
     Examples
     --------
@@ -113,7 +109,6 @@ class Adam(Optimizer):
     anything is changed. GradScaler unscales the gradients first, as for ``fused=False``.
 
     Source: torch/optim/adam.py, ``_single_tensor_adam``; Kingma & Ba 2015, Algorithm 1.
-    Taught in: notebook 04.
     """
 
     def __init__(
@@ -159,10 +154,6 @@ class Adam(Optimizer):
         param_group : dict
             ``params`` and the hyperparameters in which the group differs from the defaults.
 
-        Raises
-        ------
-        ValueError, TypeError
-            As the constructor lists them.
         """
         self._flats = {}
         super().add_param_group(param_group)
@@ -177,7 +168,7 @@ class Adam(Optimizer):
         loading = "defaults" not in state
         own = self.param_groups if loading else state["param_groups"]
         for group, mine in zip(state["param_groups"], own, strict=True):
-            for name in ("amsgrad", "maximize", "decoupled_weight_decay"):
+            for name in FLAGS:
                 group.setdefault(name, False)
             group.setdefault("dialect", mine.get("dialect", "pytorch"))
             group |= {name: mine.get(name) for name in IMPLEMENTATION}
@@ -200,15 +191,10 @@ class Adam(Optimizer):
 
         Raises
         ------
-        TypeError
-            ``state_dict must be a dict, got list``.
         ValueError
-            ``loaded state dict has a different number of parameter groups``, ``… has no
-            'betas' …``, ``loaded exp_avg has shape (3,), its parameter has shape (2,)``,
-            ``loaded state dict has the parameters ['w', 'b'] (expected ['w', 'bias']; …)``.
+            What does not fit: ``loaded exp_avg has shape (3,), its parameter has shape (2,)``.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
+        check_dict(state_dict)
         last = self.register_load_state_dict_pre_hook(_checked_state_dict)
         try:
             super().load_state_dict(state_dict)
@@ -235,8 +221,7 @@ class Adam(Optimizer):
             before anything is changed; with ``fused=True`` also ``fused=True could not compile
             the step for cpu: …``.
         ValueError
-            ``amsgrad was switched on after the first step …``; a hyperparameter that was set to
-            a bad value since.
+            ``amsgrad was switched on after the first step …``.
         """
         loss = None
         if closure is not None:
@@ -275,18 +260,12 @@ class Adam(Optimizer):
         elif not _are_plain(group["lr"], group["betas"], group["eps"], group["weight_decay"]):
             _check_numbers(group, floats_for_betas=True)
         for param in params:
-            if param.grad.is_sparse:  # type: ignore[union-attr]
+            if param.grad.is_sparse:  # type: ignore[union-attr]  # it has one
                 raise RuntimeError(
                     "Adam does not support sparse gradients, please consider SparseAdam instead"
                 )
-            if not group["amsgrad"]:
-                continue
-            state = self.state.get(param)
-            if state and "max_exp_avg_sq" not in state:
-                raise ValueError(
-                    "amsgrad was switched on after the first step (expected it when the "
-                    "optimizer is made)"
-                )
+            if group["amsgrad"] and (state := self.state.get(param)):
+                check_amsgrad_held(MOMENTS[-1] in state)
 
     def _step_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
         rule = find_dialect(group.get("dialect", "pytorch"))
@@ -331,7 +310,7 @@ class AdamW(Adam):
     Notes
     -----
     Source: Loshchilov & Hutter 2019, Algorithm 2, but the decay is multiplied by lr, as in torch,
-    where they multiply it by their schedule's factor only. Taught in: notebook 04.
+    where they multiply it by their schedule's factor only.
     """
 
     def __init__(
@@ -546,8 +525,7 @@ def _are_plain(lr: Any, betas: Any, eps: Any, weight_decay: Any) -> bool:
 
 
 def _check_rule(group: dict[str, Any], rule: Dialect) -> None:
-    flags = ("decoupled_weight_decay", "amsgrad", "maximize")
-    check_options(rule, group["weight_decay"], *(group[flag] for flag in flags))
+    check_options(rule, group["weight_decay"], *(group[flag] for flag in FLAGS))
 
 
 def _check_numbers(group: dict[str, Any], floats_for_betas: bool = False) -> None:
@@ -556,7 +534,7 @@ def _check_numbers(group: dict[str, Any], floats_for_betas: bool = False) -> Non
     With ``floats_for_betas`` floats of any size will do: CyclicLR and OneCycleLR set them as
     they are told to, and torch takes that.
     """
-    lr, betas, eps, weight_decay = (group[name] for name in NUMBERS)
+    lr, betas, eps, weight_decay = (group[name] for name in SIZES)
     if isinstance(lr, Tensor):
         if lr.numel() != 1:
             raise ValueError("Tensor lr must be 1-element")
@@ -576,20 +554,7 @@ def _check_numbers(group: dict[str, Any], floats_for_betas: bool = False) -> Non
 
 def _checked_state_dict(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
     """Return a state dict that torch can load, checked: the pre-hook after all others."""
-    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
-        raise ValueError(
-            f"state_dict has the keys {list(state_dict)} (expected state and param_groups)"
-        )
-    groups, states = state_dict["param_groups"], state_dict["state"]
-    if not isinstance(groups, list) or not isinstance(states, Mapping):
-        raise TypeError("state_dict must hold a dict, state, and a list, param_groups")
-    if not all(isinstance(group, Mapping) for group in groups):
-        raise TypeError("state_dict must hold one dict a group and one a parameter")
-    for group, name in product(groups, ("params", *NUMBERS)):
-        if name not in group:
-            raise ValueError(
-                f"loaded state dict has no {name!r} (expected the parameter group of an Adam)"
-            )
+    groups, states = groups_and_states(state_dict, FOR_TORCH, ("params", *SIZES))
     own = optimizer.param_groups
     if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own]:
         return state_dict  # torch says what is wrong
@@ -631,31 +596,25 @@ def _foreign(key: object, entry: object) -> object:
     return entry
 
 
-def _checked_state(state: object, param: Tensor, amsgrad: bool) -> dict[str, Any]:
+def _checked_state(state: Mapping[str, Any], param: Tensor, amsgrad: bool) -> Mapping[str, Any]:
     """Check the state of a parameter; return a copy whose step is a tensor on the CPU."""
-    if not isinstance(state, Mapping):
-        raise TypeError("state_dict must hold one dict a group and one a parameter")
-    state = dict(state)
-    for name in ("step", *moments_used(amsgrad)) if state else ():
-        if name not in state:
-            raise ValueError(f"loaded state of a parameter has no {name!r}")
-        value = state[name]
-        if name == "step":
-            count = whole_step("loaded step", value)
-            if isinstance(value, Tensor):  # torch's fused and capturable count on the GPU
-                state[name] = value.cpu()
-            else:
-                state[name] = torch.tensor(float(count), dtype=_step_dtype(), device="cpu")
-        elif not isinstance(value, Tensor):
+    if isinstance(state, Mapping) and not state:
+        return state
+    count, moments = read_entry(state, amsgrad, FOR_TORCH)
+    for name, value in moments.items():
+        if not isinstance(value, Tensor):
             raise TypeError(f"loaded {name} must be a Tensor, got {type(value).__name__}")
-        elif value.layout != param.layout or value.is_complex() != param.is_complex():
+        if value.layout != param.layout or value.is_complex() != param.is_complex():
             raise TypeError(
                 f"loaded {name} is {value.layout} and {value.dtype}, its parameter "
                 f"{param.layout} and {param.dtype} (expected the same)"
             )
-        elif value.shape != param.shape:
+        if value.shape != param.shape:
             raise ValueError(
                 f"loaded {name} has shape {tuple(value.shape)}, its parameter has shape "
                 f"{tuple(param.shape)} (expected the same)"
             )
-    return state
+    step = state["step"]
+    if isinstance(step, Tensor):  # torch's fused and capturable count on the GPU
+        return {**state, "step": step.cpu()}
+    return {**state, "step": torch.tensor(float(count), dtype=_step_dtype(), device="cpu")}
