@@ -218,7 +218,7 @@ def has_exercises_that_are_checked(notebook: NotebookNode, path: Path) -> Iterat
     """Three or more, untouched, each with its solution folded away, where adamlib has some."""
     if path.stem[:2] not in exercises.NOTEBOOKS:
         return
-    wanted = [name for name in exercises.exercises() if name.startswith(path.stem[:2])]
+    wanted = [name for name in exercises.all_exercises() if name.startswith(path.stem[:2])]
     checks = {
         found[1]: cell for cell in code_cells(notebook) if (found := CHECK.search(cell.source))
     }
@@ -244,7 +244,7 @@ def solution_problems(name: str, cell: NotebookNode | None) -> Iterator[str]:
 
 def stub_fits(name: str, source: str) -> bool:
     """Whether a stub has the name and the parameters of the solution."""
-    solution = exercises.exercises()[name]
+    solution = exercises.all_exercises()[name]
     if solution.asks_for_a_value:
         return f"{solution.solution.__name__} = " in source
     return f"def {solution.solution.__name__}{inspect.signature(solution.solution)}:" in source

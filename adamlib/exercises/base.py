@@ -80,7 +80,7 @@ def show(value: object, digits: int = 6) -> str:
         if value.size > ITEMS or value.dtype.kind not in "biuf":
             return f"an array of shape {value.shape} and type {value.dtype}"
         return show(value.tolist(), digits)
-    if type(value) in (list, tuple) and len(value) <= ITEMS:
+    if (type(value) is list or type(value) is tuple) and len(value) <= ITEMS:
         flat = all(not isinstance(item, (list, tuple, dict)) for item in value)
         inner = ", ".join(show(item, digits) if flat else _nested(item) for item in value)
         return f"[{inner}]" if type(value) is list else f"({inner})"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .base import Mistake, NotAttempted, NotYet, show, shown_apart
 from .running import Answer
@@ -27,8 +27,6 @@ class Exercise:
     ----------
     name : str
         ``"01-average"``: the notebook's number and a word.
-    task : str
-        What the stub is meant to become, in a sentence.
     hints : tuple of str
         Two or more steps of help, the last one nearly the answer.
     solution : callable
@@ -39,7 +37,6 @@ class Exercise:
     """
 
     name: str
-    task: str
     hints: tuple[str, ...]
     solution: Callable[..., Any]
     judge: Judge
@@ -50,13 +47,13 @@ class Exercise:
         return self.solution.__code__.co_argcount == 0
 
 
-def number(value: object, given: str = "") -> float:
+def number(value: Any, given: str = "") -> float:
     """Return a number as a float, or say that it is none."""
     if value is ...:
         raise NotAttempted
-    if not isinstance(value, (str, bytes, bool, np.bool_)) and not np.ndim(value):  # type: ignore[arg-type]
+    if not isinstance(value, (str, bytes, bool, np.bool_)) and not np.ndim(value):
         try:
-            return float(value)  # type: ignore[arg-type]
+            return float(value)
         except (TypeError, ValueError, OverflowError):
             pass
     raise NotYet(f"expected a number, got {show(value)}.", given=given)
@@ -77,7 +74,7 @@ def array(value: object, shape: tuple[int, ...], given: str = "") -> NDArray:
     return numbers
 
 
-def agree(a: object, b: object, rtol: float) -> bool:
+def agree(a: ArrayLike, b: ArrayLike, rtol: float) -> bool:
     """Whether numbers or arrays agree; NaN agrees with NaN."""
     return bool(np.allclose(a, b, rtol=rtol, atol=0, equal_nan=True))
 

@@ -101,7 +101,6 @@ def stands_still(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "00-names",
-        "Which quantity of equation (2) does each name of the code stand for?",
         (
             "`exp_avg` is short for exponential moving average, `sq` for square.",
             "`denom` is the denominator: everything below the line in the last line of (2).",
@@ -111,7 +110,6 @@ EXERCISES = (
     ),
     Exercise(
         "00-limit",
-        "Up to which learning rate does SGD stay in a valley whose wall has this curvature?",
         (
             "on the wall each step multiplies θ₂ by 1 − curvature·α. When does that grow?",
             "it grows where the factor is below −1. Solve 1 − curvature·α = −1 for α.",
@@ -121,7 +119,6 @@ EXERCISES = (
     ),
     Exercise(
         "00-standstill",
-        "A gradient, not zero, for which Adam's first step with eps = 1e-8 is below half of lr.",
         (
             "`move` of section 3 shows the step, with lr = 0.1. Try smaller and smaller gradients.",
             "on the first step m̂ = g and √v̂ = |g|, so the step is lr·|g|/(|g| + eps).",

@@ -184,7 +184,6 @@ WRONG_WEIGHTS = [
 EXERCISES = (
     Exercise(
         "01-average",
-        "The average of a list of values, started at zero, after the last one; corrected.",
         (
             "start with average = 0.0, and let the values in one by one, oldest first, as in (1).",
             "a value enters with the weight 1 − β; what is there is multiplied by β.",
@@ -204,7 +203,6 @@ EXERCISES = (
     ),
     Exercise(
         "01-too-long",
-        "How many times too long is step t, when neither moment is corrected?",
         (
             "m holds the share 1 − β₁ᵗ of what it should hold. And v?",
             "the step divides m by the root of v. So the root goes over the share of v too.",
@@ -217,7 +215,6 @@ EXERCISES = (
     ),
     Exercise(
         "01-other-cure",
-        "Begin with v₁ = g₁² and correct nothing: the weight of g₁² after t values.",
         (
             "after one value the average is g₁² itself. What happens to it in the second step?",
             "every step after the first multiplies it by β. How many steps are that?",

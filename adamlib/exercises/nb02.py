@@ -140,7 +140,6 @@ def is_too_long(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "02-step",
-        "One step of Adam; theta, g, m and v are arrays, t counts the steps before this one.",
         (
             "begin with t = t + 1: the corrections need the number of this step.",
             "m and v are averaged with their own betas, v from g squared. Do not correct them yet.",
@@ -152,7 +151,6 @@ EXERCISES = (
     ),
     Exercise(
         "02-sign-descent",
-        "The pair (β₁, β₂) for which every step has length α, whatever happened before.",
         (
             "nothing that happened before may play a role. What does that say of an average?",
             "an average without a memory is the newest value. Which β does that?",
@@ -162,7 +160,6 @@ EXERCISES = (
     ),
     Exercise(
         "02-bound",
-        "The length that no step exceeds, in units of α; infinite where there is none.",
         (
             "it is the square root of a product of two sums; one of them is a geometric series.",
             "the ratio of that series is β₁²/β₂. What if it is 1 or more?",
@@ -176,7 +173,6 @@ EXERCISES = (
     ),
     Exercise(
         "02-break",
-        "Thirty gradients whose last step is longer than 100 α, with betas (0.9, 0.5).",
         (
             "m remembers ten gradients, v hardly two. Which gradients does m hold that v forgot?",
             "they must shrink. Equality in the bound needs gᵢ ∝ (β₁/β₂)^(t−i).",

@@ -178,7 +178,6 @@ WRONG_EPS = [
 EXERCISES = (
     Exercise(
         "03-first-steps",
-        "The first step in float32, without ε and with lr = 1, for four gradients.",
         (
             "ask three questions of each: is m zero? is v zero? if neither, what is m̂/√v̂?",
             "float32 holds nothing below 1.4e-45. v is 0.001·g² on the first step.",
@@ -189,7 +188,6 @@ EXERCISES = (
     ),
     Exercise(
         "03-underflow",
-        "The gradient below which v₁ is zero, where `smallest` is the smallest number above zero.",
         (
             "v₁ = (1 − β₂)·g². Rounding sends it to zero below half of the smallest number.",
             "solve (1 − β₂)·g² = smallest/2 for g.",
@@ -201,7 +199,6 @@ EXERCISES = (
     ),
     Exercise(
         "03-share",
-        "The eps for which steady gradients of this size make steps of this share of lr.",
         (
             "for a steady gradient the share is |g|/(|g| + eps). Turn that round.",
             "|g|/share = |g| + eps.",
@@ -211,7 +208,6 @@ EXERCISES = (
     ),
     Exercise(
         "03-dead-unit",
-        "Hidden unit 0 is dead: how many numbers of each array are NaN after the first update?",
         (
             "a number becomes NaN where its gradient is exactly zero. Go through the four arrays.",
             "W1 is 8 × 12: a row for each unit. W2 is 3 × 8: a column for each unit.",

@@ -250,7 +250,6 @@ def judge_resume(answer: Answer, solution: Callable) -> None:
 EXERCISES = (
     Exercise(
         "04-loop",
-        "One turn of the training loop; returns the loss from which it started.",
         (
             "first the loss, from what the model makes of x. Then the three calls of section 2.",
             "zero_grad drops the old gradients, backward makes new ones, step uses them.",
@@ -260,7 +259,6 @@ EXERCISES = (
     ),
     Exercise(
         "04-eps",
-        "An eps above zero that float32 can hold and float16 cannot.",
         (
             "the smallest number of float16 is 2⁻²⁴, about 6e-8. What is below half of it is lost.",
             "try torch.tensor(eps, dtype=torch.float16).item() until it prints 0.0.",
@@ -270,7 +268,6 @@ EXERCISES = (
     ),
     Exercise(
         "04-resume",
-        "Load both halves of a checkpoint into a new model and a new optimizer; return the two.",
         (
             '`saved` is a dict with the keys "model" and "optimizer", each a state_dict.',
             "model and optimizer each have the method load_state_dict.",

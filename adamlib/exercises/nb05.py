@@ -183,7 +183,6 @@ def _fall(lr, eps):
 EXERCISES = (
     Exercise(
         "05-same-run",
-        "The lr, eps and (L2) weight_decay that leave a run as it is when the loss is scaled.",
         (
             "every gradient is multiplied by the factor. What of m̂, of √v̂, of their quotient?",
             "eps is added to √v̂, weight_decay·θ to the gradient. Both must be scaled with them.",
@@ -194,7 +193,6 @@ EXERCISES = (
     ),
     Exercise(
         "05-as-sgd",
-        "The learning rate of torch.optim.SGD(momentum=beta1) that Adam with a huge eps becomes.",
         (
             "where eps is huge, √v̂ + eps is eps. What is left of Adam's step?",
             "lr/eps·m. torch's buffer is b = β₁·b + g. How are b and m related?",
@@ -205,7 +203,6 @@ EXERCISES = (
     ),
     Exercise(
         "05-eadam",
-        "The eps outside the root that treats a vanishing gradient as EAdam's eps does.",
         (
             "for a vanishing gradient only the constant is left in each denominator.",
             "v gathers eps·(1 + β₂ + β₂² + …), and the root is taken of that.",
@@ -215,7 +212,6 @@ EXERCISES = (
     ),
     Exercise(
         "05-break",
-        "A pair (lr, eps) that trains the net of the map, and no longer does with eps/10.",
         (
             "in the map a tenth of eps is three cells to the left. Where does that leave the band?",
             "on the diagonal a tenth of eps makes lr/eps ten times as large.",

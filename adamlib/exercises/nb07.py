@@ -68,7 +68,6 @@ HAT = "this is the reordered form: its eps is added before v is corrected."
 EXERCISES = (
     Exercise(
         "07-inside",
-        "A step of Adam with eps inside the root, √(v̂ + ε).",
         (
             "take the step of notebook 02. Only the last line changes.",
             "the sum v_hat + eps goes under the root: (v_hat + eps) ** 0.5.",
@@ -85,7 +84,6 @@ EXERCISES = (
     ),
     Exercise(
         "07-reordered",
-        "A step of the paper's reordered form: lr is corrected, the moments are not.",
         (
             "the last line divides m by √v + eps, both as they are.",
             "both corrections go into one factor: lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ).",
@@ -102,7 +100,6 @@ EXERCISES = (
     ),
     Exercise(
         "07-decoupled",
-        "A step with decoupled weight decay, before the step, scaled by lr.",
         (
             "decoupled: the decay does not pass through m and v.",
             "theta shrinks by the factor 1 − lr·weight_decay before the step.",
@@ -116,7 +113,6 @@ EXERCISES = (
     ),
     Exercise(
         "07-half-speed",
-        "With eps inside the root: the size of a steady gradient whose steps are half of lr.",
         (
             "the length of a step over lr is g/√(g² + eps). Set it to one half.",
             "square both sides: 4 g² = g² + eps.",

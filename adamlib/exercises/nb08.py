@@ -173,7 +173,6 @@ def makes_v_stick_low(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "08-regions",
-        "What torch's first step comes to, for six choices of a format, a gradient and an eps.",
         (
             "ask in turn: is v zero or infinite? is eps zero? if neither, compare eps with g.",
             "v = 0.001·g² is zero up to 3e-8 in float16, and infinite from 65520 on.",
@@ -184,7 +183,6 @@ EXERCISES = (
     ),
     Exercise(
         "08-stuck",
-        "Where the second moment of a constant gradient g sticks in bfloat16, for β₂ ≥ 0.9981.",
         (
             "each step adds (1 − β₂)·g². It is lost where half a unit in the last place is more.",
             "from 2^k on a unit is 2^(k−7). So the question is the smallest 2^k that is large "
@@ -200,7 +198,6 @@ EXERCISES = (
     ),
     Exercise(
         "08-eps",
-        "An eps for float16 with which no first step is longer than lr and 0.1 makes 0.9 of it.",
         (
             "where v is zero the step is g/eps. How large can such a g be?",
             "below 5.5e-3 v is zero. And 0.1/(0.1 + eps) has to be 0.9 or more.",
@@ -210,7 +207,6 @@ EXERCISES = (
     ),
     Exercise(
         "08-break",
-        "A constant gradient from 1 to 2 for which v ends below 0.27 of g² in bfloat16.",
         (
             "v sticks at a power of two, and at least at 0.256·g². When is it close to that?",
             "let v stick at 1. For which g is 0.256·g² nearly 1, and not above it?",

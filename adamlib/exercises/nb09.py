@@ -175,7 +175,6 @@ def drags_a_line(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "09-bytes",
-        "Bytes a parameter that one step of torch's Adam must move, for six settings.",
         (
             "θ, g, m, v come in; θ, m, v go out. How many bytes has a number?",
             "count arrays, not operations. Which settings keep one more array?",
@@ -185,7 +184,6 @@ EXERCISES = (
     ),
     Exercise(
         "09-average",
-        "The average β·m + (1−β)·g, written into exp_avg, in 32 bytes a number.",
         (
             "an operation with a number moves 8 bytes in place and 12 into scratch; with two "
             "arrays it moves 12 in place and 16 into scratch. Which three make 32?",
@@ -196,7 +194,6 @@ EXERCISES = (
     ),
     Exercise(
         "09-time",
-        "How many milliseconds a step takes at the memory wall.",
         (
             "the bytes of all parameters, divided by the bytes of a second.",
             "1 GB/s is 1e9 bytes a second; a second is 1000 milliseconds.",
@@ -206,7 +203,6 @@ EXERCISES = (
     ),
     Exercise(
         "09-break",
-        "The smallest stride at which each float32 number has a line of 64 bytes of its own.",
         (
             "memory is fetched in lines of 64 bytes, whole ones, however little you use of them.",
             "how many float32 numbers fit into 64 bytes?",

@@ -262,7 +262,6 @@ def order_decides(value: object) -> Mistake | None:
 EXERCISES = (
     Exercise(
         "10-equal",
-        'What six pairs of runs are to each other: "to the bit", "to rounding" or "neither".',
         (
             "ask which sums are formed, in which order, and whether what is divided by is 2.",
             "a sum of two has one order, a sum over a batch many. And a mean is not a sum.",
@@ -272,7 +271,6 @@ EXERCISES = (
     ),
     Exercise(
         "10-memory",
-        "The bytes that each process holds for so many float32 parameters, at stage 0, 1, 2 or 3.",
         (
             "θ, g, m and v have 4 bytes each. Which of them does a process hold all of?",
             "stage 1 shares m and v: 8 bytes for each parameter are whole, 8 are divided.",
@@ -283,7 +281,6 @@ EXERCISES = (
     ),
     Exercise(
         "10-eps",
-        "The lr and eps with which many processes, with a summed loss, do as one process did.",
         (
             "DDP divides the gradient by the number of processes. What becomes of m and of √v?",
             "(m/P) / (√v/P + eps′) is m / (√v + P·eps′). Which eps′ makes that the old step?",
@@ -293,7 +290,6 @@ EXERCISES = (
     ),
     Exercise(
         "10-width",
-        "The width at which theory, with L = 1, has the first layer's gradients as large as eps.",
         (
             "set the right side of (8) equal to eps, and solve for the width.",
             "eps² = 2 / (3·N·D_out·H).",
@@ -303,7 +299,6 @@ EXERCISES = (
     ),
     Exercise(
         "10-break",
-        "Three float32 gradients that average to no step in one order, and to 0.9 lr in the other.",
         (
             "let two of them cancel. What becomes of a third that is added before they do?",
             "beside 1000 all below 3e-5 is lost. A third of what is left must be 9e-8 or more.",

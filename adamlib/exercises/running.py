@@ -31,11 +31,11 @@ class Stopped(SystemExit):
     """
 
     def __init__(self) -> None:
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         frames = []
         while frame is not None and frame.f_code is not Answer.on.__code__:
             frames.append(frame)
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         if frame is not None:  # we are inside an answer
             sys.settrace(_stop_here)
             for each in frames:

@@ -1,6 +1,7 @@
 """Steps of Adam as answers: accepted where they go the right way, named by `identify` if not."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from .judges import Judge, array
 from .running import Answer
 
 # round numbers, to check by hand; none is a default, so that what is hard-coded shows
-TOLD = dict(lr=0.5, betas=(0.5, 0.75), eps=0.25, weight_decay=0.0, amsgrad=False)
-DEFAULTS = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+TOLD = Settings(lr=0.5, betas=(0.5, 0.75), eps=0.25, weight_decay=0.0, amsgrad=False)
 # the shortest run that shows a difference is reported
 RUNS = ((1.0,), (-1.0,), (0.0,), (4.0,), (1.0, 1.0), (1.0, -1.0), (1.0, 0.0), (4.0, 1.0, 1.0))
 NOT_AN_ADAM = "this is no Adam that the catalogue knows, nor one with two known mistakes."
@@ -39,7 +39,7 @@ def a_step(
     coupled : str
         What to say where the decay enters the gradient instead.
     """
-    told = Settings(**{**TOLD, "weight_decay": weight_decay})  # type: ignore[arg-type]
+    told = replace(TOLD, weight_decay=weight_decay)
 
     def judge(answer: Answer, solution: Callable[..., Any]) -> None:
         difference = _shortest(answer, told, dialect)
@@ -78,11 +78,11 @@ def stepper(answer: Answer, start: NDArray, told: Settings) -> Callable[[NDArray
     return step
 
 
-def _part(name: str, part: object, shape: tuple[int, ...], call: str) -> NDArray:
+def _part(name: str, part: Any, shape: tuple[int, ...], call: str) -> NDArray:
     if part is ...:
         raise NotAttempted
     try:
-        return np.broadcast_to(array(part, np.shape(part)), shape)  # type: ignore[arg-type]
+        return np.broadcast_to(array(part, np.shape(part)), shape)
     except (NotYet, ValueError):
         says = f"{name}: expected an array of shape {shape}, got {show(part)}."
         raise NotYet(says, given=call) from None
@@ -151,7 +151,7 @@ def _named(
     if found.names:
         return found.names[0], f"this is the Adam of {found.names[0]}, not the one asked for."
     probe = make_probe(told)
-    usual = Settings(**{**vars(told), **DEFAULTS})  # type: ignore[arg-type]
+    usual = replace(told, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
     if _close(path, dialect_path(dialect, probe, usual, decoupled=True)).all():
         return "arguments-ignored", "it uses the defaults, whatever lr, betas and eps it is given."
     return "", NOT_AN_ADAM
