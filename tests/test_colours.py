@@ -25,7 +25,7 @@ from adamlib.figures import (
     WAY_COLOURS,
     colours,
     plot_denominators,
-    plot_drift,
+    plot_distances,
     plot_gap,
     plot_losses,
     plot_paths,
@@ -206,7 +206,9 @@ def test_a_method_has_its_colour_in_every_figure(method, figure):
 def test_adam_and_what_it_lacks_have_their_colours_where_they_are_not_named():
     lengths = np.array([1.0, 2.0, 3.0])
     corrected, uncorrected = plot_uncorrected_step(STEPS, np.ones(3), lengths).lines
-    drifts = plot_drift({"a": lengths, "b": lengths}, {"a": "outside", "b": "without correction"})
+    drifts = plot_distances(
+        {"a": lengths, "b": lengths}, {"a": "outside", "b": "without correction"}
+    )
     for first, second in ((corrected, uncorrected), drifts.lines[:2]):
         assert first.get_color() == COLOURS["Adam"]
         assert second.get_color() == COLOURS["without correction"]

@@ -24,7 +24,7 @@ from adamlib.figures import (
     DIALECT_COLOURS,
     REGION_COLOURS,
     plot_average,
-    plot_drift,
+    plot_distances,
     plot_first_step_map,
     plot_longest_steps,
     plot_losses,
@@ -382,11 +382,11 @@ def test_plot_longest_steps_draws_runs_and_bounds():
     assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 4
 
 
-DRIFT = {"near": np.array([0.0, 1e-3, 1e-2]), "close": np.array([1e-3, 9e-3, 1.1e-2])}
+DISTANCES = {"near": np.array([0.0, 1e-3, 1e-2]), "close": np.array([1e-3, 9e-3, 1.1e-2])}
 
 
-def test_plot_drift_draws_every_distance_and_leaves_out_zeros():
-    ax = plot_drift(DRIFT, {"near": "outside", "close": "hat"})
+def test_plot_distances_draws_every_distance_and_leaves_out_zeros():
+    ax = plot_distances(DISTANCES, {"near": "outside", "close": "hat"})
     near, close, one = ax.lines
     assert np.isnan(near.get_ydata()[0]) and near.get_ydata()[1:].tolist() == [1e-3, 1e-2]
     assert close.get_ydata().tolist() == [1e-3, 9e-3, 1.1e-2]
@@ -399,8 +399,8 @@ def test_plot_drift_draws_every_distance_and_leaves_out_zeros():
     assert ax.get_xscale() == ax.get_yscale() == "log"
 
 
-def test_plot_drift_pushes_labels_apart_where_lines_end_together():
-    ax = plot_drift(DRIFT, {"near": "outside", "close": "hat"})
+def test_plot_distances_pushes_labels_apart_where_lines_end_together():
+    ax = plot_distances(DISTANCES, {"near": "outside", "close": "hat"})
     ax.figure.draw_without_rendering()
     below, above = (
         next(t for t in ax.texts if t.get_text() == name).get_window_extent()

@@ -25,7 +25,7 @@ from .colours import (
     WAY_COLOURS,
 )
 from .counterexamples import plot_denominators, plot_eps_threshold, plot_walks
-from .curves import plot_drift, plot_longest_steps, plot_losses, plot_shrinkage, plot_symptoms
+from .curves import plot_distances, plot_longest_steps, plot_losses, plot_shrinkage, plot_symptoms
 from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import plot_first_step_map, plot_nan_spread, plot_step_lengths
 from .paths import plot_paths
@@ -46,18 +46,18 @@ __all__ = [
     "plot_average",
     "plot_averages_in",
     "plot_denominators",
-    "plot_drift",
+    "plot_distances",
     "plot_eps_threshold",
     "plot_epsilon",
     "plot_first_step_map",
     "plot_floors",
     "plot_gap",
-    "plot_repairs",
     "plot_longest_steps",
     "plot_losses",
     "plot_nan_spread",
     "plot_paths",
     "plot_precision_maps",
+    "plot_repairs",
     "plot_shrinkage",
     "plot_step_lengths",
     "plot_step_times",

@@ -1,21 +1,19 @@
 """What a moving average is made of, and what a step is without its correction."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 from numpy.typing import NDArray
 
-from .base import label_beside, new_axes, own_style
+from .base import figure_of, label_beside, new_axes, new_panels, own_style
 from .colours import COLOURS, mixed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @own_style()
-def plot_average(weights: Mapping[str, Sequence[NDArray]]) -> "Figure":
+def plot_average(weights: Mapping[str, Sequence[NDArray]]) -> Figure:
     """Draw what a moving average is made of, step by step, one panel an average.
 
     A column is the whole average after t values, of height 1. Its blue pieces are the weights
@@ -32,16 +30,16 @@ def plot_average(weights: Mapping[str, Sequence[NDArray]]) -> "Figure":
     Figure
         With one Axes an average, side by side.
     """
-    panels = new_axes(ncols=len(weights), sharey=True, squeeze=False)[0]
+    panels = new_panels(columns=len(weights), sharey=True)
     for ax, (title, columns) in zip(panels, weights.items(), strict=True):
         _draw_columns(ax, columns)
         ax.set_title(title, loc="left")
         ax.set(xlabel="step t", xticks=sorted({1, *range(10, len(columns) + 1, 10)}))
     panels[0].set_ylabel("share of the average")
-    return panels[0].figure
+    return figure_of(panels[0])
 
 
-def _draw_columns(ax: "Axes", columns: Sequence[NDArray]) -> None:
+def _draw_columns(ax: Axes, columns: Sequence[NDArray]) -> None:
     """Draw one column a step, its pieces from the newest value up, and name the parts."""
     last = len(columns)
     steps = np.arange(1, last + 1)
@@ -54,19 +52,22 @@ def _draw_columns(ax: "Axes", columns: Sequence[NDArray]) -> None:
         ax.bar(steps[age:], heights, 1.0, top - weight, color=shade)
         if weight > 0.004:
             ax.hlines(top, age + 0.5, last + 0.5, color="white", linewidth=0.5)
-    label = {"x": 0.97 * last, "ha": "right", "va": "center"}
+
+    def write(y: float, text: str, colour: ColorType = "white") -> None:
+        ax.text(0.97 * last, y, text, color=colour, ha="right", va="center")
+
     together = f"all {last} together: {tops[-1]:.0%}"
     if newest_first[0] > 0.06:  # a text fits into the pieces
         for age, name in enumerate(("newest value", "the one before")[:last]):
             middle = tops[age] - newest_first[age] / 2
-            ax.text(y=middle, s=f"{name}: {newest_first[age]:.0%}", color="white", **label)
+            write(middle, f"{name}: {newest_first[age]:.0%}")
         high = min(5, last - 1)
-        ax.text(y=tops[high] - newest_first[high] / 2, s=together, color="white", **label)
+        write(tops[high] - newest_first[high] / 2, together)
         bracket = {"arrowstyle": "|-|, widthA=0.2, widthB=0.2", "color": "white", "shrinkA": 0}
         ends = (0.985 * last, 0.005), (0.985 * last, tops[-1] - 0.01)
         ax.annotate("", *ends, arrowprops=bracket | {"shrinkB": 0})
     else:
-        ax.text(y=tops[-1] + 0.04, s=together, color=mixed("Adam", 0.0, 0.3), **label)
+        write(tops[-1] + 0.04, together, mixed("Adam", 0.0, 0.3))
     dark = mixed("without correction", 0.0, 0.4)
     ax.text(1.2, 0.97, "the zero at\nthe start", color=dark, va="top")
     ax.set(xlim=(0.5, last + 0.5), ylim=(0, 1))
@@ -79,8 +80,8 @@ def plot_uncorrected_step(
     corrected: NDArray,
     uncorrected: NDArray,
     marks: Sequence[int] = (),
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the length of a step with and without the bias corrections.
 
     Parameters
@@ -104,7 +105,7 @@ def plot_uncorrected_step(
     ax.plot(steps, corrected, color=blue)
     ax.plot(steps, uncorrected, color=red)
     for mark in marks:
-        here = np.flatnonzero(steps == mark).item()
+        here = int(np.flatnonzero(steps == mark).item())
         length = uncorrected[here]
         rises = uncorrected[min(here + 1, len(steps) - 1)] > length
         ax.plot(mark, length, "o", color=red)

@@ -5,6 +5,7 @@ colours in ``adamlib.mplstyle`` are some of these; a test compares them.
 """
 
 from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 
 # Okabe & Ito (2008): distinguishable with every common form of colour blindness.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -96,12 +97,13 @@ WAY_COLOURS = {
 """The colour of a way to take the same step."""
 
 
-def method_colour(label: str, otherwise: object) -> object:
+def method_colour(label: str, otherwise: ColorType) -> ColorType:
     """Return the colour of the method that a label begins with, if it names one."""
     names = [name for name in COLOURS if label.startswith(name)]
     return COLOURS[max(names, key=len)] if names else otherwise
 
 
-def mixed(method: str, grey: float, share: float) -> tuple[float, ...]:
+def mixed(method: str, grey: float, share: float) -> tuple[float, float, float]:
     """Return the colour of a method with a share of it replaced by white (1) or black (0)."""
-    return tuple((1 - share) * part + share * grey for part in to_rgb(COLOURS[method]))
+    red, green, blue = ((1 - share) * part + share * grey for part in to_rgb(COLOURS[method]))
+    return red, green, blue

@@ -1,22 +1,19 @@
 """Walks on [−1, 1], denominators, and the eps that turns Adam round."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.typing import ColorType, LineStyleType
 from numpy.typing import NDArray
 
 from ..experiments import Walk
-from .base import label_beside, new_axes, own_style
+from .base import figure_of, label_beside, label_ends, new_axes, new_panels, own_style
 from .colours import COLOURS, FAINT, INK, MUTED, method_colour, mixed
-from .curves import label_ends
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 DRAWN = 1500  # periods, evenly spaced on the logarithmic axis
-LINES = ("-", (0, (6, 2)), (0, (1, 1.2)))
+LINES: tuple[LineStyleType, ...] = ("-", (0, (6, 2)), (0, (1, 1.2)))
 SHADES = (0.0, 0.4, 0.2)  # how much black is in the lines of one method
 SAME = 1.1  # lines that end closer together than this factor
 
@@ -25,8 +22,8 @@ SAME = 1.1  # lines that end closer together than this factor
 def plot_walks(
     walks: Mapping[str, Walk],
     predicted: tuple[NDArray, NDArray] | None = None,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw walks on [−1, 1] against time, each as the band that it covers within a period.
 
     Parameters
@@ -46,7 +43,7 @@ def plot_walks(
         then the lines at the two ends of the interval, then the rings.
     """
     ax = new_axes(figsize=(7.6, 4.4)) if ax is None else ax
-    drawn: dict[object, int] = {}
+    drawn: dict[ColorType, int] = {}
     for label, walk in walks.items():
         colour = _shade(label, drawn)[0]
         last = len(walk.steps) - 1
@@ -62,17 +59,16 @@ def plot_walks(
         ax.axhline(place, color=FAINT, linewidth=1, linestyle=":", zorder=1)
         label_beside(ax, text, first, place, (4, 5 if place > 0 else -13), MUTED, fontsize=9)
     if predicted is not None:
-        rings = dict(marker="o", markersize=5, markerfacecolor="white", linestyle="none")
-        ax.plot(*predicted, color=INK, **rings)
-        middle = len(predicted[0]) // 2
-        label_beside(ax, "predicted", *(p[middle] for p in predicted), (10, 4), INK)
+        ax.plot(*predicted, "o", color=INK, markersize=5, markerfacecolor="white")
+        x, y = (part[len(part) // 2] for part in predicted)
+        label_beside(ax, "predicted", x, y, (10, 4), INK)
     ax.set(xscale="log", ylim=(-1.16, 1.16), yticks=[-1, -0.5, 0, 0.5, 1])
     ax.set(xlabel="step t", ylabel="position x", xlim=(first, None))
     return ax
 
 
 @own_style()
-def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) -> "Axes":
+def plot_denominators(roots: Mapping[str, NDArray], ax: Axes | None = None) -> Axes:
     """Draw what a gradient is divided by, step by step, on logarithmic scales.
 
     Parameters
@@ -90,12 +86,13 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) ->
         One line for each, in their order.
     """
     ax = new_axes(figsize=(7.6, 4.2)) if ax is None else ax
-    drawn: dict[object, int] = {}
-    ends = {}
+    drawn: dict[ColorType, int] = {}
+    ends: dict[str, tuple[float, ColorType]] = {}
     for label, values in roots.items():
         colour, style = _shade(label, drawn)
-        wide = dict(linewidth=5, alpha=0.5) if label == "Adam" else {}  # seen below another
-        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style, **wide)
+        (line,) = ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style)
+        if label == "Adam":  # seen below another
+            line.set(linewidth=5, alpha=0.5)
         if any(1 / SAME < values[-1] / end < SAME for end, _ in ends.values()):
             label_beside(ax, label, 1, values[0], (6, -15), colour)
         else:
@@ -108,7 +105,7 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: "Axes | None" = None) ->
     return ax
 
 
-def _shade(label: str, drawn: dict[object, int]) -> tuple[object, object]:
+def _shade(label: str, drawn: dict[ColorType, int]) -> tuple[ColorType, LineStyleType]:
     """Return colour and dashes of the next line; ``drawn`` counts those of each method."""
     colour = method_colour(label, FAINT)
     k = drawn.get(colour, 0) % len(LINES)
@@ -126,7 +123,7 @@ def plot_eps_threshold(
     ends: NDArray,
     derived: tuple[NDArray, NDArray],
     threshold: float,
-) -> "Figure":
+) -> Figure:
     """Draw how far Adam goes in a period, and where it ends, against eps.
 
     Parameters
@@ -145,8 +142,7 @@ def plot_eps_threshold(
         runs) and last position (the points). Red where Adam climbs, blue where it descends.
     """
     wrong, right = COLOURS["without correction"], COLOURS["Adam"]
-    size = dict(figsize=(7.2, 5.6), height_ratios=(3, 2))
-    top, bottom = new_axes(nrows=2, sharex=True, **size)
+    top, bottom = new_panels(2, sharex=True, figsize=(7.2, 5.6), height_ratios=(3, 2))
     colours = np.where(drifts > 0, wrong, right)
     for sign, colour in ((1, wrong), (-1, right)):
         part = np.where(sign * derived[1] >= 0, derived[1], np.nan)
@@ -166,4 +162,4 @@ def plot_eps_threshold(
     bottom.set(ylim=(-1.2, 1.2))
     bottom.set_yticks([-1, 0, 1], ["best  −1", "0", "worst  1"])
     bottom.xaxis.set_major_formatter("{x:g}")
-    return top.figure
+    return figure_of(top)

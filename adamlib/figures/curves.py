@@ -1,14 +1,23 @@
-"""Runs and steps against time: losses, lengths, drift, symptoms."""
+"""Runs and steps against time: losses, lengths, distances, symptoms."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..experiments import Trace
-from .base import label_beside, label_end, new_axes, own_style
+from .base import (
+    figure_of,
+    label_beside,
+    label_end,
+    label_ends,
+    new_axes,
+    new_panels,
+    own_style,
+)
 from .colours import (
     BACKGROUND_COLOURS,
     COLOURS,
@@ -19,13 +28,9 @@ from .colours import (
     method_colour,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 @own_style()
-def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
+def plot_losses(traces: Sequence[Trace], ax: Axes | None = None) -> Axes:
     """Draw the losses of several runs on a logarithmic scale, each labelled at its end.
 
     Parameters
@@ -53,7 +58,7 @@ def plot_losses(traces: Sequence[Trace], ax: "Axes | None" = None) -> "Axes":
 
 
 @own_style()
-def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: "Axes | None" = None) -> "Axes":
+def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: Axes | None = None) -> Axes:
     """Draw what one step leaves of a swing, against the learning rate.
 
     Parameters
@@ -88,8 +93,8 @@ def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: "Axes | None
 def plot_longest_steps(
     lengths: Mapping[str, Sequence[float]],
     bounds: Mapping[str, float],
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the lengths of steps from the first on, below the bounds that are claimed for them.
 
     Parameters
@@ -114,17 +119,16 @@ def plot_longest_steps(
     last = max(len(values) for values in lengths.values())
     for label, height in bounds.items():
         ax.axhline(height, color=FAINT, linestyle="--", linewidth=1.2, zorder=1)
-        above = dict(xytext=(0, 4), textcoords="offset points", ha="right", color=MUTED)
-        ax.annotate(label, (last, height), **above)
+        label_beside(ax, label, last, height, (0, 4), MUTED, ha="right")
     ax.set(xlim=(0, last), ylim=(0, 1.12 * ax.dataLim.y1))
     ax.set(xlabel="step", ylabel="length of the step, |Δ|/α")
     return ax
 
 
 @own_style()
-def plot_drift(
-    distances: Mapping[str, NDArray], colours: Mapping[str, str], ax: "Axes | None" = None
-) -> "Axes":
+def plot_distances(
+    distances: Mapping[str, NDArray], colours: Mapping[str, str], ax: Axes | None = None
+) -> Axes:
     """Draw how far several runs are from a reference, step by step, on logarithmic scales.
 
     Parameters
@@ -151,33 +155,15 @@ def plot_drift(
         ax.plot(np.arange(1, len(values) + 1), drawn, color=colour, linewidth=1.7)
         ends[label] = (drawn[-1], colour)
     ax.axhline(1, color=FAINT, linestyle="--", linewidth=1.2, zorder=1)
-    below = dict(xytext=(3, -13), textcoords="offset points", color=MUTED, fontsize=9.5)
-    ax.annotate("one step's length", (1, 1), **below)
+    label_beside(ax, "one step's length", 1, 1, (3, -13), MUTED, fontsize=9.5)
     ax.set(xscale="log", yscale="log", xlim=(1, last), xlabel="step t")
     ax.set_ylabel("distance from the paper's path / lr")
     label_ends(ax, last, ends)
     return ax
 
 
-def label_ends(ax: "Axes", x: float, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Write labels to the right of their lines, pushed apart where they would overlap."""
-    low, high = np.log(ax.get_ylim())
-    height = ax.get_position().height * ax.figure.get_figheight() * 72
-    labels = sorted(ends, key=lambda label: ends[label][0])
-    wanted = np.array([(np.log(ends[label][0]) - low) / (high - low) * height for label in labels])
-    places = wanted.copy()
-    for _ in range(200):
-        overlap = np.maximum(14 - np.diff(places), 0) / 2
-        places[:-1] -= overlap
-        places[1:] += overlap
-    for label, shift in zip(labels, places - wanted, strict=True):
-        y, colour = ends[label]
-        style = dict(textcoords="offset points", va="center", annotation_clip=False)
-        ax.annotate(label, (x, y), xytext=(6, shift), color=colour, **style)
-
-
 @own_style()
-def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Figure":
+def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> Figure:
     """Draw each of several runs in a panel of its own, with the right one in grey behind it.
 
     Parameters
@@ -197,10 +183,8 @@ def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Fi
     """
     rows = -(-len(wrong) // columns)
     size = (2.2 * columns, 1.75 * rows + 0.3)
-    panels = new_axes(
-        nrows=rows, ncols=columns, sharex=True, sharey=True, figsize=size, squeeze=False
-    )
-    for ax, trace in zip(panels.flat, wrong, strict=False):
+    panels = new_panels(rows, columns, sharex=True, sharey=True, figsize=size)
+    for ax, trace in zip(panels, wrong, strict=False):
         ax.plot(
             right.losses,
             color=BACKGROUND_COLOURS["right run"],
@@ -210,19 +194,18 @@ def plot_symptoms(right: Trace, wrong: Sequence[Trace], columns: int = 4) -> "Fi
         ax.plot(trace.losses, color=COLOURS["without correction"], linewidth=1.7)
         ax.set_title(trace.label, fontsize=9, loc="left", fontweight="bold")
         _mark_nan(ax, trace)
-    for ax in panels.flat[len(wrong) :]:
+    for ax in panels[len(wrong) :]:
         ax.set_axis_off()
-    end = len(right.losses) - 1, right.losses[-1]
-    above = dict(xytext=(2, 13), textcoords="offset points", ha="right", color=FAINT)
-    panels.flat[len(wrong) - 1].annotate(right.label, end, **above)
-    top, ax = right.losses[0], panels[0, 0]
-    ax.set(yscale="log", ylim=(top / 1e9, 8 * top), xlim=(-0.03 * len(right.losses), None))
-    ax.figure.supxlabel("step t", fontsize=11, color=INK)
-    ax.figure.supylabel("loss before the step", fontsize=11, color=INK)
-    return ax.figure
+    end, top, labelled = len(right.losses) - 1, right.losses[0], panels[len(wrong) - 1]
+    label_beside(labelled, right.label, end, right.losses[-1], (2, 13), FAINT, ha="right")
+    panels[0].set(yscale="log", ylim=(top / 1e9, 8 * top), xlim=(-0.03 * (end + 1), None))
+    figure = figure_of(panels[0])
+    figure.supxlabel("step t", fontsize=11, color=INK)
+    figure.supylabel("loss before the step", fontsize=11, color=INK)
+    return figure
 
 
-def _mark_nan(ax: "Axes", trace: Trace) -> None:
+def _mark_nan(ax: Axes, trace: Trace) -> None:
     """Put a cross where the numbers of a run end."""
     finite = np.isfinite(trace.losses)
     if finite.all() or not finite[0]:

@@ -1,17 +1,19 @@
 """eps in whole runs: the map of lr and eps, one setting after another, and a gap."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.figure import Figure
+from matplotlib.transforms import Transform
+from numpy.typing import NDArray
 
 from ..experiments import Trace
-from .base import label_end, new_axes, own_style
+from .base import figure_of, label_beside, label_end, new_axes, new_panels, own_style
 from .colours import (
     BACKGROUND_COLOURS,
     COLOURS,
@@ -24,22 +26,17 @@ from .colours import (
     method_colour,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 FALLEN = LinearSegmentedColormap.from_list("fallen", FALLEN_COLOURS)
-NOTE = dict(color=FAINT, ha="right", fontsize=9.5)
 
 
 @own_style()
 def plot_sweep(
     trace: Trace,
     notes: Mapping[str, tuple[float, ...]] | None = None,
-    lines: Mapping[str, ArrayLike] | None = None,
+    lines: Mapping[str, float] | None = None,
     decades: float = 6.0,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how far the loss has fallen for every pair of an eps and a learning rate.
 
     Parameters
@@ -96,13 +93,20 @@ def plot_sweep(
         _write(ax, fallen, trace, decades, text, eps, lr, *slope)
     for text, eps in (lines or {}).items():
         ax.axvline(np.log10(eps), color=INK, linestyle="--", linewidth=1)
-        above = dict(xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9.5)
-        ax.annotate(text, (np.log10(eps), 1), xycoords=("data", "axes fraction"), **above)
-    bar = ax.figure.colorbar(
+        ax.annotate(
+            text,
+            (np.log10(eps), 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9.5,
+        )
+    bar = figure_of(ax).colorbar(
         ScalarMappable(norm, FALLEN.reversed()), ax=ax, shrink=0.55, pad=0.02, extend="min"
     )
-    ticks = np.arange(-decades, 1, 2)
-    bar.set_ticks(ticks, labels=["1" if t == 0 else _ten_to_the(t) for t in ticks])
+    every_other = np.arange(-decades, 1, 2).tolist()
+    bar.set_ticks(every_other, labels=["1" if t == 0 else _ten_to_the(t) for t in every_other])
     bar.set_label("last loss / first loss")
     bar.outline.set_visible(False)
     return ax
@@ -116,27 +120,33 @@ def _edges(values: NDArray) -> NDArray:
 
 
 def _write(
-    ax: "Axes",
+    ax: Axes,
     fallen: NDArray,
     trace: Trace,
     decades: float,
     text: str,
     eps: float,
     lr: float,
-    slope: float | None = None,
+    slope: float = 0.0,
 ) -> None:
     row = np.abs(np.log10(trace.axes["lr"] / lr)).argmin()
     column = np.abs(np.log10(trace.axes["eps"] / eps)).argmin()
     dark = np.ma.filled(fallen[row, column], 0.0) < -decades / 2
-    style = dict(ha="center", va="center", color="white" if dark else INK)
-    if slope is not None:
-        angle = np.degrees(np.arctan(slope))
-        style |= dict(rotation=angle, rotation_mode="anchor", transform_rotates_text=True)
-    ax.text(np.log10(eps), np.log10(lr), text, **style)
+    ax.text(
+        np.log10(eps),
+        np.log10(lr),
+        text,
+        color="white" if dark else INK,
+        ha="center",
+        va="center",
+        rotation=np.degrees(np.arctan(slope)),
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+    )
 
 
 @own_style()
-def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float]) -> "Figure":
+def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float]) -> Figure:
     """Draw what one eps does to a step and to a run, or what each of several does.
 
     Parameters
@@ -163,23 +173,25 @@ def plot_epsilon(trace: Trace, gradients: NDArray, eps: float | Sequence[float])
     if list(trace.axes) != ["eps"]:
         there = ", ".join(trace.axes) or "none"
         raise ValueError(f"the trace has the axes {there} (expected eps)")
+    chosen = np.atleast_1d(eps).tolist()
     if np.ndim(eps) == 0:
-        panels = new_axes(ncols=2, figsize=(8.2, 3.3), squeeze=False).T
-        chosen = [float(eps)]
+        panels = new_panels(columns=2, figsize=(8.2, 3.3))
     else:
-        chosen = [float(value) for value in eps]
-        options = dict(sharex="row", sharey="row", squeeze=False)
-        panels = new_axes(nrows=2, ncols=len(chosen), figsize=(8.6, 5.4), **options)
-    for i, value in enumerate(chosen):
-        step, losses = panels[:, i]
+        panels = new_panels(2, len(chosen), figsize=(8.6, 5.4), sharex="row", sharey="row")
+    steps, runs = panels[: len(chosen)], panels[len(chosen) :]
+    for i, (value, step, losses) in enumerate(zip(chosen, steps, runs, strict=True)):
         step.set_title(f"ε = {_power(value)}", loc="left", fontweight="bold")
         _draw_step_curve(step, np.abs(gradients).ravel(), trace.axes["eps"], value)
         _draw_losses(losses, trace, value)
         if i == 0:
             step.set_ylabel("length of the step / α")
-            losses.text(0.97, 0.62, "other ε", transform=losses.transAxes, **NOTE)
+            _note(losses, 0.97, 0.62, "other ε", losses.transAxes)
             losses.set_ylabel("loss before the step")
-    return panels[0, 0].figure
+    return figure_of(panels[0])
+
+
+def _note(ax: Axes, x: float, y: float, text: str, place: Transform) -> None:
+    ax.text(x, y, text, transform=place, color=FAINT, ha="right", fontsize=9.5)
 
 
 def _power(value: float) -> str:
@@ -194,7 +206,7 @@ def _ten_to_the(exponent: float) -> str:
     return "10" + f"{exponent:.0f}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _draw_step_curve(ax: "Axes", sizes: NDArray, every: NDArray, eps: float) -> None:
+def _draw_step_curve(ax: Axes, sizes: NDArray, every: NDArray, eps: float) -> None:
     """|g|/(|g|+ε), the place of ε, and how many gradients have which size."""
     low, high = min(every.min(), 1e-9), every.max()
     x = np.logspace(np.log10(low), np.log10(high), 300)
@@ -206,15 +218,16 @@ def _draw_step_curve(ax: "Axes", sizes: NDArray, every: NDArray, eps: float) -> 
         linewidth=0,
     )
     foot = np.quantile(sizes[sizes > 0], 0.02) / 2
-    ax.text(foot, 0.09, "gradients", **NOTE)
+    _note(ax, foot, 0.09, "gradients", ax.transData)
     ax.axvline(eps, color=MUTED, linestyle=":", linewidth=1.2)
     left = eps < 1e-2 * high
-    ax.annotate(
+    label_beside(
+        ax,
         "ε",
-        (eps, 1.04),
-        xytext=(5 if left else -5, 0),
-        textcoords="offset points",
-        color=MUTED,
+        eps,
+        1.04,
+        (5 if left else -5, 0),
+        MUTED,
         ha="left" if left else "right",
         va="center",
     )
@@ -225,7 +238,7 @@ def _draw_step_curve(ax: "Axes", sizes: NDArray, every: NDArray, eps: float) -> 
     ax.xaxis.set_minor_locator(plt.NullLocator())
 
 
-def _draw_losses(ax: "Axes", trace: Trace, eps: float) -> None:
+def _draw_losses(ax: Axes, trace: Trace, eps: float) -> None:
     """All runs in grey, the chosen one in the colour of Adam."""
     steps = np.arange(trace.losses.shape[-1])
     chosen = trace.select(eps=eps).losses
@@ -240,7 +253,7 @@ def _draw_losses(ax: "Axes", trace: Trace, eps: float) -> None:
 
 
 @own_style()
-def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> "Figure":
+def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> Figure:
     """Draw the losses of several methods, one panel a problem, on the same scales.
 
     Parameters
@@ -254,7 +267,7 @@ def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> "Figure":
     Figure
         With one Axes a problem, in each one line a run, its method at the end.
     """
-    axes = new_axes(ncols=len(panels), sharey=True, figsize=(8.2, 3.6), squeeze=False)[0]
+    axes = new_panels(columns=len(panels), sharey=True, figsize=(8.2, 3.6))
     for ax, (title, traces) in zip(axes, panels.items(), strict=True):
         for trace in traces:
             colour = method_colour(trace.label, SIGN_COLOUR)
@@ -264,4 +277,4 @@ def plot_gap(panels: Mapping[str, Sequence[Trace]]) -> "Figure":
         ax.set_title(title, loc="left", fontweight="bold", fontsize=11)
         ax.set(yscale="log", xlabel="step t", xlim=(0, len(trace.losses) - 1))
     axes[0].set_ylabel("loss above its smallest value")
-    return axes[0].figure
+    return figure_of(axes[0])

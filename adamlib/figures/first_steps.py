@@ -1,18 +1,16 @@
 """First steps beside eps: the map of what they come to, NaN on its way, lengths."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ..experiments import FirstStepMap, NanSpread
-from .base import label_beside, label_end, new_axes, own_style
+from .base import figure_of, label_beside, label_end, new_axes, new_panels, own_style
 from .colours import COLOURS, INK, MUTED, NAN_COLOUR, NUMBER_COLOUR, REGION_COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FIRST_STEP_LABELS = {
     "too long": "too long:\n|g|/ε times lr",
@@ -24,7 +22,7 @@ ZERO_GAP, ZERO_WIDTH = 1.0, 3.5  # of the strips for zero, in decades
 
 
 @own_style()
-def plot_first_step_map(data: FirstStepMap, ax: "Axes | None" = None) -> "Axes":
+def plot_first_step_map(data: FirstStepMap, ax: Axes | None = None) -> Axes:
     """Draw what a first step comes to for each gradient and eps, each region labelled.
 
     Parameters
@@ -58,11 +56,11 @@ def plot_first_step_map(data: FirstStepMap, ax: "Axes | None" = None) -> "Axes":
     for axis, strip, span in ((ax.xaxis, x_zero, x_rest), (ax.yaxis, y_zero, y_rest)):
         decades = np.arange(np.ceil(span[0] / 8) * 8, span[1] + 1, 8)
         axis.set_ticks([np.mean(strip), *decades], ["0", *(f"10$^{{{d:.0f}}}$" for d in decades)])
-    _label_first_step_map(ax, data, np.mean(x_zero), np.mean(y_zero))
+    _label_first_step_map(ax, data, float(np.mean(x_zero)), float(np.mean(y_zero)))
     return ax
 
 
-def _zero_and_rest(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+def _zero_and_rest(values: NDArray) -> tuple[tuple[float, float], tuple[float, float]]:
     """Where the strip for zero and the other values begin and end, in decades."""
     decades = np.log10(values[1:])
     half = (decades[1] - decades[0]) / 2
@@ -70,7 +68,7 @@ def _zero_and_rest(values: np.ndarray) -> tuple[tuple[float, float], tuple[float
     return (first - ZERO_GAP - ZERO_WIDTH, first - ZERO_GAP), (first, last)
 
 
-def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero: float) -> None:
+def _label_first_step_map(ax: Axes, data: FirstStepMap, x_zero: float, y_zero: float) -> None:
     """Write the regions' names into their middles, the thresholds above, the default beside."""
     x, y = np.log10(data.grads[1:]), np.log10(data.eps[1:])
     for name, text in FIRST_STEP_LABELS.items():
@@ -80,11 +78,14 @@ def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero:
     infinite = x[data.outcomes[0, 1:] == "infinite"]
     if len(infinite):
         ax.text(infinite.mean(), y_zero, "±∞", ha="center", va="center", color="white")
-    nan = dict(s="NaN", ha="center", va="center", color="white", fontsize=9)
-    ax.text(x_zero, y_zero, **nan)
+    nan = {x_zero: 0}
     tiny = x[data.outcomes[0, 1:] == "NaN"]
     if len(tiny):  # m is lost as well; the block is too narrow for a word that lies
-        ax.text(tiny.mean(), y_zero, rotation=90, **nan)
+        nan[tiny.mean()] = 90
+    for at, turn in nan.items():
+        ax.text(
+            at, y_zero, "NaN", rotation=turn, ha="center", va="center", color="white", fontsize=9
+        )
     for where, text in ((data.underflow, "v is stored as 0"), (data.noise, "rounding noise")):
         factor, exponent = f"{where:.0e}".split("e")
         ax.annotate(
@@ -101,18 +102,24 @@ def _label_first_step_map(ax: "Axes", data: FirstStepMap, x_zero: float, y_zero:
     label_end(ax, x[-1], -8, "ε = 10⁻⁸,\nthe default", INK)
 
 
-def _label_diagonal(ax: "Axes", data: FirstStepMap) -> None:
+def _label_diagonal(ax: Axes, data: FirstStepMap) -> None:
     """Write ε = |g| along the line where both are equal, near its lower end."""
     (x_low, x_high), (y_low, y_high) = (_zero_and_rest(v)[1] for v in (data.grads, data.eps))
     low, high = max(x_low, y_low), min(x_high, y_high)
     if low < high:
         place = min(low + 8, (low + high) / 2)  # a tick away from the corner, if there is room
-        along = dict(rotation=45, rotation_mode="anchor", transform_rotates_text=True)
-        ax.text(place, place + 1.1, "ε = |g|", **along)
+        ax.text(
+            place,
+            place + 1.1,
+            "ε = |g|",
+            rotation=45,
+            rotation_mode="anchor",
+            transform_rotates_text=True,
+        )
 
 
 @own_style()
-def plot_nan_spread(data: NanSpread, axes: "Sequence[Axes] | None" = None) -> "Figure":
+def plot_nan_spread(data: NanSpread, axes: Sequence[Axes] | None = None) -> Figure:
     """Draw every parameter of the two-layer net as a cell, dark where it is NaN.
 
     Parameters
@@ -128,7 +135,7 @@ def plot_nan_spread(data: NanSpread, axes: "Sequence[Axes] | None" = None) -> "F
         On each of its axes four meshes, W1, b1, W2, b2 in this order: 1 for NaN, else 0.
     """
     n = len(data.masks)
-    axes = new_axes(ncols=n, figsize=(2.6 * n, 3.3), squeeze=False)[0] if axes is None else axes
+    axes = new_panels(columns=n, figsize=(2.6 * n, 3.3)) if axes is None else axes
     for t, (ax, masks, loss) in enumerate(zip(axes, data.masks, data.losses, strict=True)):
         h, d_in = masks["W1"].shape
         corners = {"W1": (0, 0), "b1": (d_in + 1, 0), "W2": (0, h + 2), "b2": (d_in + 1, h + 2)}
@@ -146,10 +153,10 @@ def plot_nan_spread(data: NanSpread, axes: "Sequence[Axes] | None" = None) -> "F
         )
         ax.grid(False)
         ax.spines[:].set_visible(False)
-    return axes[0].figure
+    return figure_of(axes[0])
 
 
-def _draw_mask(ax: "Axes", mask: np.ndarray, x: float, y: float) -> None:
+def _draw_mask(ax: Axes, mask: NDArray, x: float, y: float) -> None:
     """One square for each entry, the first one with its corner at x, y."""
     ax.pcolormesh(
         x + np.arange(mask.shape[1] + 1),
@@ -163,11 +170,11 @@ def _draw_mask(ax: "Axes", mask: np.ndarray, x: float, y: float) -> None:
     )
 
 
-Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
+Curves = Mapping[str, tuple[NDArray, NDArray]]
 
 
 @own_style()
-def plot_step_lengths(lines: Curves, points: Curves, ax: "Axes | None" = None) -> "Axes":
+def plot_step_lengths(lines: Curves, points: Curves, ax: Axes | None = None) -> Axes:
     """Draw how long a step is against the size of the gradient, in units of ε.
 
     Parameters

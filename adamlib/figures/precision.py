@@ -1,20 +1,17 @@
 """Adam in 16 bits: maps of the first step, averages that stick, what repairs training."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..experiments import PrecisionMap
-from .base import new_axes, own_style
+from .base import figure_of, label_beside, new_axes, new_panels, own_style
 from .colours import BACKGROUND_COLOURS, FORMAT_COLOURS, INK, MUTED, REGION_COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 REGION_LABELS = {
     "NaN": "NaN",
@@ -28,9 +25,7 @@ REGION_LABELS = {
 
 
 @own_style()
-def plot_precision_maps(
-    maps: Sequence[PrecisionMap], axes: "Sequence[Axes] | None" = None
-) -> "Figure":
+def plot_precision_maps(maps: Sequence[PrecisionMap], axes: Sequence[Axes] | None = None) -> Figure:
     """Draw what a first step comes to in each of several formats, one panel each.
 
     Parameters
@@ -48,26 +43,30 @@ def plot_precision_maps(
     """
     if axes is None:
         rows = -(-len(maps) // 2)
-        options = dict(squeeze=False, layout="constrained")
-        size = (8.6, 3.3 * rows + 0.7)
-        axes = new_axes(nrows=rows, ncols=2, figsize=size, **options).ravel()
+        axes = new_panels(rows, 2, figsize=(8.6, 3.3 * rows + 0.7), layout="constrained")
     for ax, data in zip(axes, maps, strict=False):
         _draw_map(ax, data)
     for ax in axes[len(maps) :]:
         ax.set_axis_off()
-    figure = axes[0].figure
+    figure = figure_of(axes[0])
     figure.supxlabel("size of the gradient |g|", fontsize=11, color=INK)
     figure.supylabel("ε, in the units of the gradient", fontsize=11, color=INK)
     names = {REGION_COLOURS[name]: text for name, text in REGION_LABELS.items()}
     patches = [Patch(color=colour, label=text) for colour, text in names.items()]
-    style = dict(loc="outside upper center", frameon=False, fontsize=10, handlelength=1.1)
     figure.legend(
-        handles=patches, ncols=len(patches), columnspacing=1.1, handletextpad=0.45, **style
+        handles=patches,
+        loc="outside upper center",
+        ncols=len(patches),
+        frameon=False,
+        fontsize=10,
+        handlelength=1.1,
+        handletextpad=0.45,
+        columnspacing=1.1,
     )
     return figure
 
 
-def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
+def _draw_map(ax: Axes, data: PrecisionMap) -> None:
     x, y = np.log10(data.grads), np.log10(data.eps)
     half = (x[1] - x[0]) / 2
     rgb = np.zeros((*data.measured.shape, 3))
@@ -80,18 +79,16 @@ def _draw_map(ax: "Axes", data: PrecisionMap) -> None:
     ax.grid(False)
     ax.spines[:].set_visible(False)
     ax.set_title(data.dtype, loc="left", fontsize=11, fontweight="bold")
-    ticks = np.arange(-40, 25, 16)
-    ax.set_xticks(ticks, [f"10$^{{{d}}}$" if d else "1" for d in ticks])
-    ticks = [-40, -24, -8]
-    ax.set_yticks(ticks, [f"10$^{{{d}}}$" for d in ticks])
+    for axis, decades in ((ax.xaxis, (-40, -24, -8, 8, 24)), (ax.yaxis, (-40, -24, -8))):
+        axis.set_ticks(decades, [f"10$^{{{d}}}$" for d in decades])
 
 
 @own_style()
 def plot_averages_in(
     averages: Mapping[str, NDArray[np.float64]],
     switch: int,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the second moment in several formats, while the gradient is 1 and after it is 0.
 
     Parameters
@@ -113,15 +110,14 @@ def plot_averages_in(
     ax.axvspan(switch, last, color=BACKGROUND_COLOURS["gradient 0"], zorder=0)
     for name, values in averages.items():
         exact = name == "float64"
-        wide = dict(color=BACKGROUND_COLOURS["exact average"], linewidth=5)
-        style = wide if exact else dict(color=FORMAT_COLOURS[name])
-        ax.plot(np.arange(1, len(values) + 1), values, **style)
-        below = dict(
-            xytext=(-8, -24 if exact else -14), textcoords="offset points", ha="right", va="center"
+        colour = FORMAT_COLOURS[name]
+        (line,) = ax.plot(np.arange(1, len(values) + 1), values, color=colour)
+        if exact:
+            line.set(color=BACKGROUND_COLOURS["exact average"], linewidth=5)
+        stop, below = values[switch - 1], (-8, -24 if exact else -14)
+        label_beside(
+            ax, f"{name}: {stop:.2f}", switch, stop, below, colour, ha="right", va="center"
         )
-        stop = values[switch - 1]
-        label = f"{name}: {stop:.2f}"
-        ax.annotate(label, (switch, stop), color=FORMAT_COLOURS[name], **below)
     for x, text in ((switch / 2, "gradient 1"), ((switch + last) / 2, "gradient 0")):
         ax.text(x, 1.04, text, ha="center", color=MUTED)
     ax.set(xlim=(0, last), ylim=(0, 1.12), xlabel="step t", ylabel="second moment v")
@@ -130,9 +126,9 @@ def plot_averages_in(
 
 @own_style()
 def plot_repairs(
-    times: "Mapping[tuple[str, str, str], NDArray[np.float64]]",
-    axes: "Sequence[Axes] | None" = None,
-) -> "Figure":
+    times: Mapping[tuple[str, str, str], NDArray[np.float64]],
+    axes: Sequence[Axes] | None = None,
+) -> Figure:
     """Draw how far runs in 16 bits end above runs in float64: a panel a format, a dot a run.
 
     Parameters
@@ -152,38 +148,49 @@ def plot_repairs(
     formats = list(dict.fromkeys(key[0] for key in times))
     repairs = list(dict.fromkeys(key[2] for key in times))
     if axes is None:
-        options = dict(figsize=(8.6, 3.5), sharex=True, sharey=True, layout="constrained")
-        axes = new_axes(ncols=len(formats), squeeze=False, **options).ravel()
+        axes = new_panels(
+            1, len(formats), figsize=(8.6, 3.5), sharex=True, sharey=True, layout="constrained"
+        )
+    worst = np.fmax.reduce(np.concatenate([[2.5], *times.values()]))  # NaN left out
+    ticks = [10**decade for decade in range(1 + int(np.log10(4 * worst)))]
     for ax, dtype in zip(axes, formats, strict=True):
         ax.axvline(1, color=INK, linewidth=1.1)
+        ax.set(xscale="log", xlim=(0.6, 4 * worst), ylim=(len(repairs) - 0.45, -0.75))
         for (name, state, repair), values in times.items():
             if name == dtype:
                 _draw_runs(ax, dtype, state, repairs.index(repair), values)
-        ax.set(xscale="log", xlim=(0.6, 2e4), ylim=(len(repairs) - 0.45, -0.75))
-        ax.set_xticks([1, 10, 100, 1000, 10_000], ["1", "10", "100", "1000", "10 000"])
+        ax.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
         ax.minorticks_off()
         ax.set_yticks(range(len(repairs)), repairs)
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
         ax.set_title(dtype, loc="left", fontsize=11, fontweight="bold")
-    figure = axes[0].figure
+    figure = figure_of(axes[0])
     figure.supxlabel("loss, in units of the loss in float64", fontsize=11, color=INK)
     return figure
 
 
-def _draw_runs(ax: "Axes", dtype: str, state: str, row: int, values: NDArray[np.float64]) -> None:
-    narrow = state == dtype
-    colour = FORMAT_COLOURS[state]
+def _draw_runs(ax: Axes, dtype: str, state: str, row: int, values: NDArray[np.float64]) -> None:
+    """Draw a row's runs with one kind of state; in the first row, name it where they end."""
+    narrow, colour = state == dtype, FORMAT_COLOURS[state]
     height = row + (-0.17 if narrow else 0.17)
-    text = dict(color=colour, fontsize=10, va="center")
+    low, high = ax.get_xlim()
+    end = high
     if np.isnan(values).all():
-        ax.text(1.6e4, height, "NaN", ha="right", **text)
+        label_beside(ax, "NaN", end, height, (-6, 0), colour, ha="right", va="center", fontsize=10)
     else:
-        style = dict(s=34, facecolor="white" if narrow else colour, edgecolor=colour)
-        ax.scatter(values, np.full(len(values), height), linewidth=1.4, alpha=0.9, **style)
+        end = np.nanmax(values)
+        dots = ax.scatter(values, np.full(len(values), height), s=34, color=colour, linewidth=1.4)
+        dots.set(facecolor="white" if narrow else colour, alpha=0.9)
     if row == 0:
-        x, ha = (1.6e4, "right") if narrow else (np.nanmax(values) * 1.35, "left")
-        above = height - 0.36 if narrow else height
-        if not narrow and x > 1000:
-            x, ha, above = 1.6e4, "right", height + 0.36
-        ax.text(x, above, f"m, v in {state}", ha=ha, **text)
+        label_beside(
+            ax,
+            f"m, v in {state}",
+            end,
+            height,
+            (0, 15 if narrow else -15),
+            colour,
+            ha="right" if end > np.sqrt(low * high) else "left",
+            va="center",
+            fontsize=10,
+        )

@@ -1,20 +1,18 @@
 """How long a step takes: in units of the floor, beside its bytes, and over its size."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from .base import label_end, new_axes, own_style
+from matplotlib.axes import Axes
+
+from .base import label_beside, label_end, new_axes, own_style
 from .colours import INK, WAY_COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MARKERS = ("|", "o", "D")
 LABELS_AT = 1.8  # times the largest size
 
 
 @own_style()
-def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = None) -> "Axes":
+def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: Axes | None = None) -> Axes:
     """Draw how many floors ways to take a step cost: a row a way, a mark a reason.
 
     Parameters
@@ -39,18 +37,18 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
         alone = len(values) == 1  # nothing to tell apart, so nothing to name
         for i, (kind, value) in enumerate(values.items()):
             marker = "o" if alone else MARKERS[i]
-            size = 15 if marker == "|" else 7
-            style = dict(color=colour, markersize=size, markeredgewidth=2.2 if size > 9 else 1)
-            ax.plot([value], [row], marker, **style)
+            size, edge = (15, 2.2) if marker == "|" else (7, 1)
+            ax.plot([value], [row], marker, color=colour, markersize=size, markeredgewidth=edge)
             if row == 0 and not alone:
-                ax.annotate(
+                label_beside(
+                    ax,
                     kind,
-                    (value, row),
-                    xytext=(0, -13 if i == 1 else 13),  # neighbours may be close
-                    textcoords="offset points",
+                    value,
+                    row,
+                    (0, -13 if i == 1 else 13),  # neighbours may be close
+                    colour,
                     ha="center",
                     va="top" if i == 1 else "bottom",
-                    color=colour,
                 )
     every = [value for values in rows.values() for value in values.values()]
     low, high = 0.82 * min(1, *every), 1.6 * max(1, *every)
@@ -67,8 +65,8 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: "Axes | None" = Non
 
 @own_style()
 def plot_step_times(
-    times: Mapping[str, Sequence[tuple[float, float]]], ax: "Axes | None" = None
-) -> "Axes":
+    times: Mapping[str, Sequence[tuple[float, float]]], ax: Axes | None = None
+) -> Axes:
     """Draw the time of a step over the number of parameters, in units of the floor.
 
     Parameters
@@ -84,11 +82,10 @@ def plot_step_times(
         One line a way, labelled at its end.
     """
     ax = new_axes(figsize=(7.6, 4.4)) if ax is None else ax
-    ends = {}
+    ends: dict[str, tuple[float, float]] = {}
     for way, points in times.items():
-        x, y = zip(*points, strict=True)
-        ax.plot(x, y, color=WAY_COLOURS[way], marker="o", markersize=4)
-        ends[way] = (x[-1], y[-1])
+        ax.plot(*zip(*points, strict=True), color=WAY_COLOURS[way], marker="o", markersize=4)
+        ends[way] = points[-1]
     ax.plot(ax.dataLim.intervalx, [1, 1], color=INK, linewidth=1.1, zorder=1)
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time, in units of the floor")
     above = 0.0

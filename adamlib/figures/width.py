@@ -1,26 +1,24 @@
 """Many machines and wide nets: runs that drift apart, and gradients that meet eps."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from ..experiments import WidthScan, first_step_of_noise, gradient_at_width
-from .base import label_beside, label_end, new_axes, own_style
+from .base import figure_of, label_beside, label_end, new_axes, new_panels, own_style
 from .colours import FAINT, FORMAT_COLOURS, INK, mixed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 RANGE = (1e1, 1e16)  # widths drawn
 
 
 @own_style()
 def plot_apart(
-    distances: Mapping[str, NDArray[np.float64]], switch: int, ax: "Axes | None" = None
-) -> "Axes":
+    distances: Mapping[str, NDArray[np.float64]], switch: int, ax: Axes | None = None
+) -> Axes:
     """Draw how far apart two runs are that add their gradients in different orders.
 
     Parameters
@@ -56,7 +54,7 @@ def plot_apart(
 
 
 @own_style()
-def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure":
+def plot_width(scan: WidthScan, axes: Sequence[Axes] | None = None) -> Figure:
     """Draw gradients and first steps beside the width of a net, measured and predicted.
 
     Parameters
@@ -74,17 +72,16 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
         the smaller the eps.
     """
     if axes is None:
-        apart = dict(wspace=0.06)
-        axes = new_axes(ncols=2, figsize=(8.8, 3.9), layout="constrained", gridspec_kw=apart)
+        layout = ConstrainedLayoutEngine(wspace=0.06)
+        axes = new_panels(columns=2, figsize=(8.8, 3.9), layout=layout)
     left, right = axes
     shades = np.linspace(0.45, 0.0, len(scan.eps))
     colours = [mixed("Adam", 1.0, shade) for shade in shades]
     width = np.geomspace(*RANGE, 301)
     sigma = gradient_at_width(width, scan.n, scan.d_out, scan.losses.mean())
-    dots: dict[str, Any] = dict(linestyle="none", marker="o", markersize=4.5, zorder=3)
 
     left.plot(width, sigma, color=INK, linewidth=1.4)
-    left.plot(scan.widths, scan.gradients, color=INK, **dots)
+    left.plot(scan.widths, scan.gradients, "o", color=INK, markersize=4.5, zorder=3)
     label_beside(left, "(8), first layer: $H^{-1/2}$", width[165], sigma[165], (6, 4), INK)
     label_beside(left, "measured", scan.widths[0], scan.gradients[0], (8, 6), INK)
     for eps, steps, colour in zip(scan.eps, scan.steps, colours, strict=True):
@@ -92,7 +89,7 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
         left.axhline(eps, color=colour, linewidth=1.8)
         label_beside(left, label, RANGE[1], eps, (-2, 5), colour, ha="right")
         right.plot(width, first_step_of_noise(eps / sigma), color=colour)
-        right.plot(scan.widths, steps, color=colour, **dots)
+        right.plot(scan.widths, steps, "o", color=colour, markersize=4.5, zorder=3)
         half = width[np.argmin(np.abs(first_step_of_noise(eps / sigma) - 0.5))]
         label_beside(right, label, half, 0.5, (6, 3), colour)
     ticks = 10.0 ** np.arange(2, 17, 4)
@@ -103,4 +100,4 @@ def plot_width(scan: WidthScan, axes: "Sequence[Axes] | None" = None) -> "Figure
     left.set(yscale="log", ylim=(1e-10, 1e-1))
     left.minorticks_off()
     right.set(ylim=(0, 1.05))
-    return cast("Figure", left.figure)
+    return figure_of(left)
