@@ -1,18 +1,11 @@
-"""Walks against torch step by step, drifts against the paper and linear algebra, figures' data."""
+"""Walks against torch step by step, drifts against the paper and linear algebra."""
 
 import math
 import re
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_hex
 
 import notebooks
 from adamlib import DIALECTS, Dialect, adam_step, init_state, pytorch
@@ -24,7 +17,6 @@ from adamlib.experiments import (
     rare_gradient,
     walk_on_interval,
 )
-from adamlib.figures import COLOURS, plot_denominators, plot_eps_threshold, plot_walks
 
 FIRST, LAST = rare_gradient(1010, -10, 101), rare_gradient(1010, -10, 101, at=101)
 BETAS = (0.9, 0.99)
@@ -33,12 +25,6 @@ SMALL, SMALL_BETAS = rare_gradient(4, -1, 3), (0.0, 1 / 17)
 
 def falling(t):
     return 0.5 / np.sqrt(t)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def torch_path(gradients, steps, lr, *, start=0.0, betas=BETAS, eps=1e-8, amsgrad=False):
@@ -349,70 +335,3 @@ def test_an_outlier_is_forgotten_by_adam_only(capsys):
     assert adam == 1.0
     assert by_torch == pytest.approx(1 / (0.001 * 1e12) ** 0.5, rel=0.02)  # printed digits
     assert by_optax == 1e-6
-
-
-# --- figures -------------------------------------------------------------------------------------
-
-
-def test_plot_walks_draws_bands_and_middles():
-    walks = {
-        "Adam": walk_on_interval(FIRST, 30, falling),
-        "AMSGrad": walk_on_interval(FIRST, 40, falling, amsgrad=True),
-    }
-    walks["AMSGrad,\nlate"] = walk_on_interval(LAST, 50, falling, amsgrad=True)
-    predicted = np.array([200.0, 400.0, 800.0]), np.array([0.0, -0.1, -0.2])
-    ax = plot_walks(walks, predicted)
-    for line, label in zip(ax.lines, walks, strict=False):
-        there = walks[label]
-        np.testing.assert_array_equal(line.get_xdata(), there.steps)
-        np.testing.assert_array_equal(line.get_ydata(), there.middle)
-        np.testing.assert_array_equal(there.middle, (there.low + there.high) / 2)
-    first, second, third = (to_hex(line.get_color()) for line in ax.lines[:3])
-    assert (first, second) == (to_hex(COLOURS["Adam"]), to_hex(COLOURS["AMSGrad"]))
-    assert third not in (first, second)
-    np.testing.assert_array_equal(ax.lines[-1].get_xydata(), np.transpose(predicted))
-    bands = [item for item in ax.collections if isinstance(item, PolyCollection)]
-    for band, there in zip(bands, walks.values(), strict=True):
-        corners = band.get_paths()[0].vertices
-        assert corners[:, 1].min() == there.low.min()
-        assert corners[:, 1].max() == there.high.max()
-    assert ax.get_xscale() == "log"
-    assert {"Adam", "AMSGrad", "predicted"} <= {text.get_text() for text in ax.texts}
-
-
-def test_plot_walks_thins_out_long_walks_and_keeps_their_end():
-    there = walk_on_interval(SMALL, 50_000, 1e-5, betas=SMALL_BETAS)
-    line = plot_walks({"Adam": there}).lines[0]
-    assert len(line.get_xdata()) < 2000
-    assert line.get_xdata()[[0, -1]].tolist() == [3, 150_000]
-
-
-def test_plot_denominators_tells_lines_of_one_method_apart():
-    roots = {"Adam": np.array([3.0, 2.0, 1.0]), "AMSGrad, a": np.full(3, 3.0)}
-    roots["AMSGrad, b"] = np.array([4.0, 3.5, 3.1])
-    ax = plot_denominators(roots)
-    for line, values in zip(ax.lines, roots.values(), strict=True):
-        np.testing.assert_array_equal(line.get_ydata(), values)
-        assert line.get_xdata().tolist() == [1, 2, 3]
-    adam, first, second = ax.lines
-    assert to_hex(adam.get_color()) == to_hex(COLOURS["Adam"])
-    assert to_hex(first.get_color()) == to_hex(COLOURS["AMSGrad"]) != to_hex(second.get_color())
-    assert first.get_linestyle() != second.get_linestyle()
-    assert adam.get_linewidth() > first.get_linewidth()  # seen where another lies on it
-    # b ends where a does, and is labelled at its beginning
-    at = {text.get_text(): text.xy[0] for text in ax.texts}
-    assert at == {"Adam": 3, "AMSGrad, a": 3, "AMSGrad, b": 1}
-
-
-def test_plot_eps_threshold_colours_by_the_direction():
-    eps = np.array([0.1, 1.0, 10.0])
-    drifts, ends = drift(SMALL, SMALL_BETAS, eps), np.array([1.0, 1.0, -1.0])
-    figure = plot_eps_threshold(eps, drifts, ends, (eps, drifts), 1.5)
-    top, bottom = figure.axes
-    for ax, values in ((top, drifts), (bottom, ends)):
-        np.testing.assert_array_equal(ax.collections[0].get_offsets(), np.transpose([eps, values]))
-        wrong, right = COLOURS["without correction"], COLOURS["Adam"]
-        colours = [to_hex(colour) for colour in ax.collections[0].get_facecolors()]
-        assert colours == [to_hex(c) for c in (wrong, wrong, right)]
-        assert [1.5, 1.5] in [list(line.get_xdata()) for line in ax.lines]
-    assert "ε* = 1.5000" in {text.get_text() for text in top.texts}

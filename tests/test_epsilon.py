@@ -1,14 +1,8 @@
 """What eps does to whole runs, against torch, autograd and numbers worked by hand."""
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex
 
 from adamlib import DIALECTS, adam_step, init_state
 from adamlib.experiments import (
@@ -20,8 +14,6 @@ from adamlib.experiments import (
     sharpness,
     sweep,
 )
-from adamlib.figures import COLOURS, plot_epsilon, plot_gap, plot_sweep
-from adamlib.figures.colours import INK
 from adamlib.problems import bigrams, narrow_valley, random_examples, random_two_layer_net
 
 RATES, EPSILONS = np.logspace(-4, 3, 22), np.logspace(-9, 4, 40)  # the notebook's
@@ -39,12 +31,6 @@ def examples(dtype=np.float64):
 @pytest.fixture(scope="module")
 def runs():
     return sweep(small_net(), 150, lr=RATES, eps=EPSILONS)
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 # --- only the ratio counts ------------------------------------------------------------------------
@@ -433,88 +419,3 @@ def test_points_that_a_smaller_eps_destroys_lie_on_the_diagonal(runs):
     assert len(broken) == 8
     assert EPSILONS[broken[:, 1] + 3].min() > 400
     assert ratios.min() > 0.009 and ratios.max() < 0.022
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-def grid(last):
-    """A sweep whose first losses are 1 and whose last ones are given."""
-    last = np.array(last)
-    axes = {"lr": 10.0 ** np.arange(len(last)), "eps": 10.0 ** np.arange(last.shape[1])}
-    return Trace("grid", np.stack([np.ones_like(last), last], axis=-1), axes=axes)
-
-
-def test_plot_sweep_colours_each_run_by_its_fall():
-    ax = plot_sweep(grid([[1e-3, 1.0, 10.0], [np.nan, np.inf, 1e-9]]))
-    (image,) = ax.images
-    drawn = image.get_array()
-    np.testing.assert_array_equal(drawn.mask, [[False, False, True], [True, True, False]])
-    np.testing.assert_allclose(drawn.compressed(), [-3, 0, -9])
-    assert image.get_extent() == [-0.5, 2.5, -0.5, 1.5]  # eps to the right, lr upwards
-    assert image.origin == "lower" and image.norm.vmin == -6
-
-
-def test_plot_sweep_writes_where_the_eye_can_read():
-    trace = grid([[1e-8, 1.0, 10.0], [1e-8, 1.0, np.nan]])
-    notes = {"dark": (1, 1), "light": (10, 1), "none": (100, 10), "along": (1, 10, 1)}
-    ax = plot_sweep(trace, notes=notes, lines={"here": 10})
-    texts = {text.get_text(): text for text in ax.texts}
-    assert {name: to_hex(text.get_color()) for name, text in texts.items()} == {
-        "dark": "#ffffff",
-        "light": INK,
-        "none": INK,
-        "along": "#ffffff",
-        "here": "#000000",
-    }
-    assert texts["none"].get_position() == (2, 1)
-    assert texts["dark"].get_rotation() == 0 and texts["along"].get_rotation() != 0
-    assert ax.lines[0].get_xdata() == [1, 1]
-
-
-def test_plot_sweep_needs_both_axes():
-    with pytest.raises(ValueError, match=r"the trace has the axes lr \(expected lr and eps\)"):
-        plot_sweep(sweep(narrow_valley(), 2, lr=[0.1, 0.2]))
-    with pytest.raises(ValueError, match="the trace has the axes none"):
-        plot_sweep(Trace("one", np.ones(3)))
-
-
-EPS_RUNS = sweep(small_net(), 10, lr=0.01, eps=[1e-4, 1.0, 1e4])
-
-
-def test_plot_epsilon_draws_the_step_and_the_run():
-    figure = plot_epsilon(EPS_RUNS, np.array([-2.0, 0.5, 0.0, 1.0]), 1.0)
-    step, losses = figure.axes
-    (curve,) = (line for line in step.lines if to_hex(line.get_color()) == COLOURS["Adam"].lower())
-    x, y = curve.get_data()
-    np.testing.assert_allclose(y, x / (x + 1.0))
-    np.testing.assert_array_equal(losses.lines[0].get_ydata(), EPS_RUNS.select(eps=1.0).losses)
-    grey = [segment[:, 1] for segment in losses.collections[0].get_segments()]
-    np.testing.assert_array_equal(grey, EPS_RUNS.losses)
-    assert step.get_title(loc="left") == "ε = 1"
-
-
-def test_plot_epsilon_has_a_column_for_each():
-    figure = plot_epsilon(EPS_RUNS, np.ones(3), [1e-4, 1e4])
-    titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert titles == ["ε = 10⁻⁴", "ε = 10⁴", "", ""]
-    texts = [[text.get_text() for text in ax.texts] for ax in figure.axes[2:]]
-    assert texts == [["other ε"], []]
-
-
-def test_plot_epsilon_says_what_it_needs():
-    with pytest.raises(ValueError, match=r"the trace has the axes lr \(expected eps\)"):
-        plot_epsilon(sweep(narrow_valley(), 2, lr=[0.1, 0.2]), np.ones(2), 1.0)
-    with pytest.raises(ValueError, match="eps = 3 was not run"):
-        plot_epsilon(EPS_RUNS, np.ones(2), 3.0)
-
-
-def test_plot_gap_labels_methods_at_their_ends():
-    traces = [Trace("Adam, lr = 1", np.array([2.0, 1.0])), Trace("sign descent", np.ones(2))]
-    figure = plot_gap({"one": traces, "two": traces[:1]})
-    first, second = figure.axes
-    assert [text.get_text() for text in first.texts] == ["Adam", "sign descent"]
-    assert to_hex(first.lines[0].get_color()) == COLOURS["Adam"].lower()
-    assert first.lines[0].get_ydata().tolist() == [2.0, 1.0]
-    assert first.get_yscale() == "log" and len(second.lines) == 1
-    assert second.get_title(loc="left") == "two"

@@ -78,11 +78,9 @@ def test_the_source_of_a_function_leaves_out_its_docstring():
     assert exercises.source(Printed.bare) == "def bare(self):\n    return 0"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_written_otherwise_is_accepted_too(name, capsys):
-    assert answers.RIGHT[name]
-    for answer in answers.RIGHT[name]:
-        assert says(capsys, name, answer) == "correct"
+@pytest.mark.parametrize("name, i", [(n, i) for n in NAMES for i in range(len(answers.RIGHT[n]))])
+def test_what_is_written_otherwise_is_accepted_too(name, i, capsys):
+    assert says(capsys, name, answers.RIGHT[name][i]) == "correct"
 
 
 CHANGES = ("argument-changed", "gradient-mutated")
@@ -100,29 +98,37 @@ def test_a_wrong_answer_is_called_by_its_name(name, wrong, answer, capsys):
         assert labels == ["input", "expected", "got"] or wrong in CHANGES
 
 
-def test_each_exercise_has_four_named_wrong_answers():
-    for name in NAMES:
-        assert len({wrong for wrong, _ in answers.WRONG[name]}) >= 4, name
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stub_is_not_attempted(name, capsys):
-    def stub(*args):
-        """Say what is to be done."""
-        ...
+def test_each_exercise_has_a_right_and_four_named_wrong_answers(name):
+    assert answers.RIGHT[name]
+    assert len({wrong for wrong, _ in answers.WRONG[name]}) >= 4
 
-    def returns(*args):
-        return ...
 
-    def passes(*args):
-        pass
+def stub(*args):
+    """Say what is to be done."""
+    ...
 
-    def unfinished(*args):
-        result = ...
-        return result
 
-    for nothing in (..., None, stub, returns, passes, unfinished, lambda *args: None):
-        assert says(capsys, name, nothing) == "not attempted"
+def returns(*args):
+    return ...
+
+
+def passes(*args):
+    pass
+
+
+def unfinished(*args):
+    result = ...
+    return result
+
+
+NOTHING = [..., None, stub, returns, passes, unfinished, lambda *args: None]
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=lambda it: getattr(it, "__name__", str(it)))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stub_is_not_attempted(name, nothing, capsys):
+    assert says(capsys, name, nothing) == "not attempted"
 
 
 def test_a_dict_or_a_pair_of_nothing_is_not_attempted(capsys):
@@ -206,12 +212,12 @@ ABSURD = {
 
 
 @pytest.mark.parametrize("absurd", ABSURD)
-def test_nothing_makes_check_raise(absurd, capsys):
-    for name in NAMES:
-        text = says(capsys, name, ABSURD[absurd])
-        assert text.startswith("not yet: ")
-        assert "0x" not in text and "Traceback" not in text
-        assert text == says(capsys, name, ABSURD[absurd])
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_makes_check_raise(name, absurd, capsys):
+    text = says(capsys, name, ABSURD[absurd])
+    assert text.startswith("not yet: ")
+    assert "0x" not in text and "Traceback" not in text
+    assert text == says(capsys, name, ABSURD[absurd])
 
 
 @pytest.mark.parametrize(
@@ -244,26 +250,29 @@ def test_wrong_types_get_clear_words(name, answer, expected, capsys):
     assert says(capsys, name, answer).startswith(expected)
 
 
-def test_a_misspelt_word_gets_the_words_to_choose_from(capsys):
+@pytest.mark.parametrize("word", ["bit", "the bit", "to  the bit"])
+def test_a_misspelt_word_gets_the_words_to_choose_from(word, capsys):
     right = ALL["10-equal"].solution()
     first = next(iter(right))
-    for word in ("bit", "the bit", "to  the bit"):
-        assert says(capsys, "10-equal", right | {first: word}) == (
-            "not yet: expected one of to the bit, to rounding, neither.\n"
-            f"    input:    {first!r}\n"
-            "    expected: something else\n"
-            f"    got:      {word!r}"
-        )
-    # a word that is one of them, for another key
-    for name, key, word in (
-        ("08-regions", "float32, g = 1e-3, eps = 1e-8", "NaN"),
+    assert says(capsys, "10-equal", right | {first: word}) == (
+        "not yet: expected one of to the bit, to rounding, neither.\n"
+        f"    input:    {first!r}\n"
+        "    expected: something else\n"
+        f"    got:      {word!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    "name, key, word",
+    [
+        ("08-regions", "float32, g = 1e-3, eps = 1e-8", "NaN"),  # right for another key
         ("00-names", "exp_avg", "sqrt(v_hat)"),
-    ):
-        text = says(capsys, name, ALL[name].solution() | {key: word})
-        assert text.startswith("not yet: this prediction is wrong.\n"), text
-    # and where numbers are asked for there is no list
-    text = says(capsys, "03-dead-unit", ALL["03-dead-unit"].solution() | {"W1": 7.5})
-    assert text.startswith("not yet: this prediction is wrong.\n"), text
+        ("03-dead-unit", "W1", 7.5),  # where numbers are asked for there is no list
+    ],
+)
+def test_where_nothing_is_misspelt_there_is_no_list(name, key, word, capsys):
+    text = says(capsys, name, ALL[name].solution() | {key: word})
+    assert text.startswith("not yet: this prediction is wrong.\n")
 
 
 def test_the_input_of_an_error_is_shown(capsys):
@@ -436,11 +445,11 @@ def test_hints_are_steps(name, capsys):
             hint(name, n)
 
 
-@pytest.mark.parametrize("unknown", ["01-avarage", "", None, 3, ["01-average"]])
-def test_unknown_names_say_what_exists(unknown):
-    for function in (lambda n: check(n, 1), hint, solution):
-        with pytest.raises(ValueError, match=r"Unknown exercise: .* \(expected one of 00-names, "):
-            function(unknown)
+@pytest.mark.parametrize("unknown", ["01-avarage", "", None, 3, ["01-average"]], ids=repr)
+@pytest.mark.parametrize("function", [lambda n: check(n, 1), hint, solution])
+def test_unknown_names_say_what_exists(function, unknown):
+    with pytest.raises(ValueError, match=r"Unknown exercise: .* \(expected one of 00-names, "):
+        function(unknown)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -450,12 +459,15 @@ def test_the_solution_is_printed_whole(name, capsys):
     assert len(text.splitlines()) <= 12
 
 
-def test_no_name_twice_and_three_for_each_notebook():
-    for number in exercises.NOTEBOOKS:
-        module = import_module(f"adamlib.exercises.nb{number}")
-        names = [exercise.name for exercise in module.EXERCISES]
-        assert len(set(names)) == len(names) >= 3
-        assert all(name.startswith(f"{number}-") for name in names)
+@pytest.mark.parametrize("number", exercises.NOTEBOOKS)
+def test_no_name_twice_and_three_for_each_notebook(number):
+    module = import_module(f"adamlib.exercises.nb{number}")
+    names = [exercise.name for exercise in module.EXERCISES]
+    assert len(set(names)) == len(names) >= 3
+    assert all(name.startswith(f"{number}-") for name in names)
+
+
+def test_there_are_answers_to_all():
     assert set(answers.RIGHT) == set(answers.WRONG) == set(NAMES)
 
 

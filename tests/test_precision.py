@@ -3,15 +3,9 @@
 import math
 from functools import partial
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_hex, to_rgb
 
 from adamlib.exercises.nb08 import my_regions
 from adamlib.experiments import (
@@ -22,12 +16,6 @@ from adamlib.experiments import (
     moments_in,
     precision_map,
     predict_first_steps,
-)
-from adamlib.figures import (
-    FORMAT_COLOURS,
-    REGION_COLOURS,
-    plot_averages_in,
-    plot_precision_maps,
 )
 from adamlib.floats import FORMATS, average_sticks_at, overflow_gradient, round_to
 from adamlib.pytorch import Adam
@@ -339,38 +327,3 @@ def test_fused_steps_grow_as_the_stale_correction():
     expected = [math.sqrt(sum(0.999**k for k in range(t))) for t in range(1, 501)]
     # m and the step itself are rounded to float16
     np.testing.assert_allclose(fused, expected, rtol=5e-3)
-
-
-# --- figures ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-def test_the_maps_show_what_was_measured():
-    maps = [precision_map(name, per_decade=2) for name in ("float16", "float32", "float64")]
-    figure = plot_precision_maps(maps)
-    for ax, data in zip(figure.axes, maps, strict=False):
-        (image,) = ax.images
-        assert image.origin == "lower"
-        expected = [[to_rgb(REGION_COLOURS[name]) for name in row] for row in data.measured]
-        np.testing.assert_array_equal(image.get_array(), expected)
-        left, right, low, high = image.get_extent()
-        assert (left, right, low, high) == pytest.approx((-48, 24, -48, 4))
-        assert ax.get_title(loc="left") == data.dtype
-    (legend,) = figure.legends
-    named = {to_hex(patch.get_facecolor()) for patch in legend.get_patches()}
-    assert named == {to_hex(REGION_COLOURS[name]) for name in PRECISION_STEPS}
-
-
-def test_averages_are_drawn_whole_and_labelled_at_the_switch():
-    averages = {"float64": np.array([0.5, 1.0, 0.5]), "bfloat16": np.array([0.25, 0.5, 0.5])}
-    ax = plot_averages_in(averages, switch=2)
-    for line, (name, values) in zip(ax.lines, averages.items(), strict=True):
-        np.testing.assert_array_equal(line.get_xydata(), np.c_[[1, 2, 3], values])
-        label = next(t for t in ax.texts if t.get_text().startswith(f"{name}:"))
-        assert label.get_text() == f"{name}: {values[1]:.2f}" and label.xy == (2, values[1])
-        assert to_hex(label.get_color()) == to_hex(FORMAT_COLOURS[name])

@@ -1,19 +1,12 @@
 """Training in 16 bits, against torch's own optimizers and loops by hand."""
 
-import math
 from functools import partial
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from adamlib.experiments import REPAIRS, stochastic_round, train_in
-from adamlib.figures import plot_repairs
 from adamlib.floats import float_format, round_to
 from adamlib.problems import Problem, random_two_layer_net
 
@@ -155,22 +148,3 @@ def test_stochastic_rounding_leaves_what_the_format_holds():
 def test_an_unknown_format_is_refused():
     with pytest.raises(ValueError, match="Unknown floating-point format"):
         stochastic_round(torch.ones(1), "int8", None)
-
-
-def test_repairs_are_drawn_run_by_run_and_lost_ones_named():
-    lost, runs = np.full(2, math.nan), np.array([2.0, 30.0])
-    times = {
-        ("float16", "float16", "none"): lost,
-        ("float16", "float32", "none"): runs,
-        ("float16", "float32", "other"): runs / 2,
-    }
-    figure = plot_repairs(times)
-    (ax,) = figure.axes
-    drawn = [dots.get_offsets()[:, 0].tolist() for dots in ax.collections]
-    assert drawn == [[2.0, 30.0], [1.0, 15.0]]
-    rows = [dots.get_offsets()[:, 1].round().tolist() for dots in ax.collections]
-    assert rows == [[0, 0], [1, 1]]
-    assert {t.get_text() for t in ax.texts} == {"NaN", "m, v in float16", "m, v in float32"}
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["none", "other"]
-    assert ax.get_xscale() == "log"
-    plt.close(figure)

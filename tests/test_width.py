@@ -1,17 +1,10 @@
 """Gradients and first steps beside the width, against torch, theory and drawn numbers."""
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no window, on any machine
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.colors import to_rgb
 
 from adamlib.experiments import first_step_of_noise, gradient_at_width, width_scan
-from adamlib.figures import COLOURS, FORMAT_COLOURS, plot_apart, plot_width
 from adamlib.problems import random_two_layer_net
 
 WIDTHS = (64, 256, 1024, 4096)
@@ -122,56 +115,3 @@ def test_nothing_to_scan_is_refused():
         width_scan(())
     with pytest.raises(ValueError, match="Invalid sizes"):
         width_scan((0,))
-
-
-def test_plot_width_draws_theory_and_what_was_measured(scan):
-    figure = plot_width(scan)
-    left, right = figure.axes
-    theory, dots, *lines = left.lines
-    width, sigma = theory.get_data()
-    np.testing.assert_allclose(sigma * np.sqrt(width), sigma[0] * np.sqrt(width[0]))
-    np.testing.assert_array_equal(dots.get_data(), [scan.widths, scan.gradients])
-    assert [line.get_ydata()[0] for line in lines] == scan.eps.tolist()
-    # the dots lie on the line, to a tenth
-    np.testing.assert_allclose(np.interp(scan.widths, width, sigma), scan.gradients, rtol=0.1)
-    curves, measured = right.lines[::2], right.lines[1::2]
-    for eps, steps, curve, points in zip(scan.eps, scan.steps, curves, measured, strict=True):
-        np.testing.assert_array_equal(points.get_data(), [scan.widths, steps])
-        np.testing.assert_allclose(curve.get_ydata(), first_step_of_noise(eps / sigma))
-        assert curve.get_color() == points.get_color()
-    assert curves[-1].get_color() == to_rgb(COLOURS["Adam"])
-    assert [text.get_text() for text in right.texts] == [
-        f"ε = $10^{{{power}}}$" for power in (-3, -5, -8)
-    ]
-    for text, curve in zip(right.texts, curves, strict=True):  # where its step is a half
-        x, y = text.xy
-        assert y == 0.5 and abs(np.interp(x, *curve.get_data()) - 0.5) < 0.03
-    plt.close(figure)
-
-
-def test_plot_width_draws_into_given_axes(scan):
-    figure, axes = plt.subplots(ncols=2)
-    assert plot_width(scan, axes) is figure
-    assert all(ax.lines for ax in axes)
-    plt.close(figure)
-
-
-def test_plot_apart_draws_the_distances_and_the_switch():
-    distances = {
-        "float32": np.array([1e-8, 1e-7, 1e-4]),
-        "float32, tanh": np.array([0.0, 1e-7, 1e-6]),
-        "float64": np.array([1e-17, 1e-16, 1e-16]),
-    }
-    ax = plot_apart(distances, switch=2)
-    *lines, switch = ax.lines
-    for line, (name, apart) in zip(lines, distances.items(), strict=True):
-        # where both runs are equal there is nothing to draw
-        np.testing.assert_array_equal(line.get_data(), [[1, 2, 3], np.where(apart, apart, np.nan)])
-        assert line.get_color() == FORMAT_COLOURS[name.split(",")[0]]
-        assert (line.get_linestyle() == "--") == ("," in name)
-    assert set(switch.get_xdata()) == {2}
-    labels = {text.get_text(): text.xy for text in ax.texts}
-    assert labels["float32"] == (3, 1e-4) and labels["float64"] == (3, 1e-16)
-    assert labels["float32,\ntanh"] == (3, 1e-6)
-    assert ax.get_yscale() == "log"
-    plt.close(ax.figure)
