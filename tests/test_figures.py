@@ -667,6 +667,19 @@ def test_repairs_are_drawn_run_by_run_and_lost_ones_named():
     assert ax.get_xscale() == "log"
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_repairs_and_their_names_stay_inside_the_picture(scale):
+    runs = scale * np.array([2.0, 30.0])
+    figure = plot_repairs({("float16", state, "none"): runs for state in ("float16", "float32")})
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    low, high = ax.get_xlim()
+    assert low < min(1, *runs) and max(1, *runs) < high
+    box = ax.get_window_extent()
+    for name in ax.texts:
+        assert box.x0 <= name.get_window_extent().x0 and name.get_window_extent().x1 <= box.x1
+
+
 # --- width ----------------------------------------------------------------------------------------
 
 

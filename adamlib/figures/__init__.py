@@ -1,5 +1,7 @@
 """Draw traces: plot_*(data, ax) → ax, and show(figure, alt). No mathematics here.
 
+Give ``ax``, or ``axes``, to draw into a figure of your own; left out, they are those of a new one.
+
 ===================  ===========================================================
 ``colours``          the palette: every colour, once, by name
 ``base``             the look of the course: axes, labels, and `show`

@@ -93,7 +93,6 @@ def plot_uncorrected_step(
     marks : sequence of int
         Steps at which the uncorrected length is written beside its curve.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

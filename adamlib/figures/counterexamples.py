@@ -34,7 +34,6 @@ def plot_walks(
     predicted : pair of ndarray, optional
         Steps and positions of rings.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -78,7 +77,6 @@ def plot_denominators(roots: Mapping[str, NDArray], ax: Axes | None = None) -> A
         begins with; lines of one method differ in their dashes and shades. One that ends
         where another ends is labelled at its beginning. The denominators at steps 1, 2, ….
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

@@ -39,7 +39,6 @@ def plot_losses(traces: Sequence[Trace], ax: Axes | None = None) -> Axes:
         A trace has the colour of its label's method in `COLOURS`; where the labels name no
         methods, colours go from dark to light in the order given.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -69,7 +68,6 @@ def plot_shrinkage(rates: NDArray, left: Mapping[str, NDArray], ax: Axes | None 
         A method → the share of a swing that a step leaves, below 1 where it dies out. The
         method's name is also that of its colour in `COLOURS`.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -104,7 +102,6 @@ def plot_longest_steps(
     bounds : mapping of str to float
         What to call each bound, and its height in the same units; drawn dashed.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -139,7 +136,6 @@ def plot_distances(
     colours : mapping of str to str
         The same names → an entry of `DIALECT_COLOURS` each.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

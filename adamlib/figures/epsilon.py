@@ -51,7 +51,6 @@ def plot_sweep(
     decades : float
         The darkest colour: so many powers of ten below the first loss, or more.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

@@ -30,7 +30,6 @@ def plot_first_step_map(data: FirstStepMap, ax: Axes | None = None) -> Axes:
     data : FirstStepMap
         From `adamlib.experiments.first_step_map`.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -127,7 +126,7 @@ def plot_nan_spread(data: NanSpread, axes: Sequence[Axes] | None = None) -> Figu
     data : NanSpread
         Of a net with the parameters W1, b1, W2, b2.
     axes : sequence of Axes, optional
-        Drawn into if given, else new ones; one for each update and one for the start.
+        One for the start and one for each update.
 
     Returns
     -------
@@ -183,7 +182,6 @@ def plot_step_lengths(lines: Curves, points: Curves, ax: Axes | None = None) -> 
         Name of a kind of gradient → its sizes in units of ε, and the steps in units of lr: as
         predicted, and as measured. The same one or two names in both.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

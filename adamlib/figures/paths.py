@@ -26,7 +26,6 @@ def plot_paths(problem: Problem, traces: Sequence[Trace], ax: Axes | None = None
         Made with ``keep_path=True``. A trace has the colour of its label's method in
         `COLOURS`: that of ``"momentum"``, say, for ``"momentum, β = 0.9"``.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..experiments import PrecisionMap
-from .base import figure_of, label_beside, new_axes, new_panels, own_style
+from .base import TextStyle, figure_of, label_beside, new_axes, new_panels, own_style
 from .colours import BACKGROUND_COLOURS, FORMAT_COLOURS, INK, MUTED, REGION_COLOURS
 
 REGION_LABELS = {
@@ -33,7 +33,7 @@ def plot_precision_maps(maps: Sequence[PrecisionMap], axes: Sequence[Axes] | Non
     maps : sequence of PrecisionMap
         From `adamlib.experiments.precision_map`, all on the same grid.
     axes : sequence of Axes, optional
-        Drawn into if given, else new ones, two in a row.
+        One a format; new ones stand two in a row.
 
     Returns
     -------
@@ -98,7 +98,6 @@ def plot_averages_in(
     switch : int
         The last step with a gradient of 1.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -137,7 +136,7 @@ def plot_repairs(
         The loss in units of that of the same run in float64; NaN for a run that is lost. The
         order of the repairs is that of the rows.
     axes : sequence of Axes, optional
-        One a format, drawn into if given, else new ones.
+        One a format.
 
     Returns
     -------
@@ -151,11 +150,12 @@ def plot_repairs(
         axes = new_panels(
             1, len(formats), figsize=(8.6, 3.5), sharex=True, sharey=True, layout="constrained"
         )
-    worst = np.fmax.reduce(np.concatenate([[2.5], *times.values()]))  # NaN left out
-    ticks = [10**decade for decade in range(1 + int(np.log10(4 * worst)))]
+    every = np.concatenate([[1, 2.5], *times.values()])
+    low, high = 0.6 * np.nanmin(every), 4 * np.nanmax(every)
+    ticks = [10**decade for decade in range(1 + int(np.log10(high)))]
     for ax, dtype in zip(axes, formats, strict=True):
         ax.axvline(1, color=INK, linewidth=1.1)
-        ax.set(xscale="log", xlim=(0.6, 4 * worst), ylim=(len(repairs) - 0.45, -0.75))
+        ax.set(xscale="log", xlim=(low, high), ylim=(len(repairs) - 0.45, -0.75))
         for (name, state, repair), values in times.items():
             if name == dtype:
                 _draw_runs(ax, dtype, state, repairs.index(repair), values)
@@ -172,25 +172,16 @@ def plot_repairs(
 
 def _draw_runs(ax: Axes, dtype: str, state: str, row: int, values: NDArray[np.float64]) -> None:
     """Draw a row's runs with one kind of state; in the first row, name it where they end."""
-    narrow, colour = state == dtype, FORMAT_COLOURS[state]
+    narrow, lost, colour = state == dtype, np.isnan(values).all(), FORMAT_COLOURS[state]
     height = row + (-0.17 if narrow else 0.17)
     low, high = ax.get_xlim()
-    end = high
-    if np.isnan(values).all():
-        label_beside(ax, "NaN", end, height, (-6, 0), colour, ha="right", va="center", fontsize=10)
+    end, aside = (high, -6) if lost else (np.nanmax(values), 0)
+    style = TextStyle(ha="right" if end > np.sqrt(low * high) else "left", va="center", fontsize=10)
+    if lost:
+        label_beside(ax, "NaN", end, height, (aside, 0), colour, **style)
     else:
-        end = np.nanmax(values)
         dots = ax.scatter(values, np.full(len(values), height), s=34, color=colour, linewidth=1.4)
         dots.set(facecolor="white" if narrow else colour, alpha=0.9)
     if row == 0:
-        label_beside(
-            ax,
-            f"m, v in {state}",
-            end,
-            height,
-            (0, 15 if narrow else -15),
-            colour,
-            ha="right" if end > np.sqrt(low * high) else "left",
-            va="center",
-            fontsize=10,
-        )
+        place = aside, 15 if narrow else -15
+        label_beside(ax, f"m, v in {state}", end, height, place, colour, **style)

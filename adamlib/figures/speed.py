@@ -22,7 +22,6 @@ def plot_floors(rows: Mapping[str, Mapping[str, float]], ax: Axes | None = None)
         three kinds, the same in each row; where there are two or more they are named beside the
         marks of the first row.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -74,7 +73,6 @@ def plot_step_times(
     times : mapping of str to sequence of (float, float)
         Way → pairs of the number of parameters and the time in units of the floor.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------

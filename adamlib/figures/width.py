@@ -29,7 +29,6 @@ def plot_apart(
     switch : int
         The first step after which a unit is on in one run and off in the other.
     ax : Axes, optional
-        Drawn into if given, else a new one.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def plot_width(scan: WidthScan, axes: Sequence[Axes] | None = None) -> Figure:
     scan : WidthScan
         From `adamlib.experiments.width_scan`; its eps in decreasing order.
     axes : pair of Axes, optional
-        For the gradients and for the steps; drawn into if given, else new ones.
+        For the gradients and for the steps.
 
     Returns
     -------
