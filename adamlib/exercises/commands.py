@@ -17,8 +17,8 @@ def check(name: str, answer: object) -> None:
 
     Prints ``not attempted``, ``correct``, or ``not yet:`` with the name of the mistake where it
     has one, the smallest input that shows it, what was expected of it and what came. The answer
-    is called on copies, what it prints is not shown, and a loop without an end is stopped after
-    some seconds.
+    is called on copies, what it prints is not shown, a loop without an end is stopped after some
+    seconds, and whatever it raises is reported, not raised.
 
     Parameters
     ----------
@@ -26,12 +26,6 @@ def check(name: str, answer: object) -> None:
         The exercise: ``"01-average"``.
     answer : object
         The function or the value asked for; ``...`` or None while there is none.
-
-    Raises
-    ------
-    ValueError
-        ``Unknown exercise: '99-none' (expected one of 00-names, …)``. Nothing else: whatever
-        the answer does is reported, not raised.
 
     Examples
     --------
@@ -58,12 +52,6 @@ def hint(name: str, n: int = 1) -> None:
     n : int
         Which hint, from 1.
 
-    Raises
-    ------
-    ValueError
-        ``Unknown exercise: '99-none' (expected one of 00-names, …)`` or
-        ``Invalid hint: 9 ('00-limit' has hints 1 to 2)``.
-
     Examples
     --------
     >>> hint("00-limit", 1)
@@ -85,11 +73,6 @@ def solution(name: str) -> None:
     ----------
     name : str
         The exercise.
-
-    Raises
-    ------
-    ValueError
-        ``Unknown exercise: '99-none' (expected one of 00-names, …)``.
 
     Examples
     --------

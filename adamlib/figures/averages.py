@@ -63,9 +63,10 @@ def _draw_columns(ax: Axes, columns: Sequence[NDArray]) -> None:
             write(middle, f"{name}: {newest_first[age]:.0%}")
         high = min(5, last - 1)
         write(tops[high] - newest_first[high] / 2, together)
-        bracket = {"arrowstyle": "|-|, widthA=0.2, widthB=0.2", "color": "white", "shrinkA": 0}
         ends = (0.985 * last, 0.005), (0.985 * last, tops[-1] - 0.01)
-        ax.annotate("", *ends, arrowprops=bracket | {"shrinkB": 0})
+        bracket = "|-|, widthA=0.2, widthB=0.2"
+        arrow = dict(arrowstyle=bracket, color="white", shrinkA=0, shrinkB=0)
+        ax.annotate("", *ends, arrowprops=arrow)
     else:
         write(tops[-1] + 0.04, together, mixed("Adam", 0.0, 0.3))
     dark = mixed("without correction", 0.0, 0.4)
