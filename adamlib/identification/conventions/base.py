@@ -1,0 +1,96 @@
+"""What a convention is, and what is said where none fits."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = list[NDArray]
+Step = Callable[[Arrays], Arrays]
+Cut = Literal["", "one array", "scalars", "layers"]
+Hyperparameters = dict[str, float | bool]
+T = TypeVar("T")
+
+# What Python raises where a call is not what the called code expects.
+OF_THE_CALL = (TypeError, AttributeError, KeyError, IndexError)
+
+
+class CannotTell(TypeError):
+    """Nothing says how this object takes steps; the message holds the shortest adapter."""
+
+
+class Misfit(TypeError):
+    """This convention does not fit; raised before the first step has been taken."""
+
+
+@dataclass
+class Convention:
+    """A way to begin a run of somebody's optimizer and to take its steps.
+
+    Attributes
+    ----------
+    says : str
+        What was taken for what, for people.
+    run : callable
+        Takes the starting arrays and this object, returns the step.
+    cut : {"", "one array", "scalars", "layers"}
+        Which arrays it wants: of shapes (n,), (2, 2), (5,); one of shape (n,); n of shape (1,);
+        or four of shapes (n,), (2, 2), (3,), (2,).
+    defaults : dict
+        The hyperparameters that could be read off.
+    cleared : bool
+        Whether a step set the gradients that it had used to zero or None.
+    taken : int
+        The number of steps taken since it was begun.
+    """
+
+    says: str
+    run: "Callable[[Arrays, Convention], Step]"
+    cut: Cut = ""
+    defaults: Hyperparameters = field(default_factory=dict)
+    cleared: bool = False
+    taken: int = 0
+
+    def begin(self, arrays: Arrays) -> Step:
+        """Start anew from these arrays, which are left as they are."""
+        self.cleared, self.taken = False, 0
+        shapes = [a.shape for a in arrays]
+        taking = self.run([np.array(a, dtype=np.float64) for a in arrays], self)
+
+        def step(grads: Arrays) -> Arrays:
+            result = [np.array(a, dtype=np.float64) for a in taking(grads)]
+            got = [a.shape for a in result]
+            if not self.taken and got != shapes:
+                raise Misfit(f"{self.says}: it makes arrays of shapes {got} of {shapes}")
+            self.taken += 1
+            return result
+
+        return step
+
+
+def first_fitting(
+    guesses: Iterable[Convention], attempt: Callable[[Convention], T]
+) -> tuple[Convention, T]:
+    """Return the first convention with which an attempt gets past its first step.
+
+    An error of the call before that leads to the next guess; what the optimizer raises later,
+    or raises of another kind, is its own. Where every guess fails, the first error stands.
+    """
+    first: Exception | None = None
+    for guess in guesses:
+        try:
+            return guess, attempt(guess)
+        except OF_THE_CALL as error:
+            if guess.taken:
+                raise
+            first = first or error
+    raise first or CannotTell("There is no convention to try.")
+
+
+def read(value: Any) -> NDArray:
+    """Return the number or the array that a thing of whatever library holds."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.array(value, dtype=np.float64)

@@ -1,0 +1,223 @@
+"""Functions: factories of steps and of optimizers, and updates with their state in and out."""
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .base import Arrays, Convention, Misfit, Step
+from .calls import Call, Values, here, steps_of
+from .classes import driven, forms_of
+from .forms import NUMPY, TORCH, Form, Listed
+from .fresh import restorer
+from .libraries import closed_over, is_torch, torch_run
+from .names import (
+    GRADIENTS,
+    MOMENTS,
+    PARAMETERS,
+    USUAL,
+    Argument,
+    arguments_of,
+    called,
+    defaults_of,
+    hyperparameters,
+    options_of,
+    role_of,
+)
+from .reading import Reading, modules_of, names_in
+from .shapes import Sight, form_of, whole_forms
+from .stepping import roles_of, step_method
+from .subjects import subject_of
+
+Told = Mapping[str, Any]
+
+
+def shown(x: Any) -> str:
+    """Write a function as it is called."""
+    return f"{x.__name__}({', '.join(a.name for a in arguments_of(x) if a.required)})"
+
+
+def constants_of(x: Any) -> dict[str, float | bool]:
+    """Read the hyperparameters off a signature's defaults, a closure and the globals it names."""
+    function = inspect.unwrap(getattr(x, "__func__", x))
+    scope = getattr(function, "__globals__", {})
+    names = names_in(getattr(function, "__code__", None))
+    in_globals = hyperparameters({n: scope[n] for n in sorted(names) if n in scope})
+    return {**in_globals, **closed_over(function), **defaults_of(arguments_of(x))}
+
+
+def sight_of(x: Any, reading: Reading, kind: str | None) -> Sight:
+    libraries = modules_of(x)
+    torch = kind == "torch" or kind is None and "torch" in libraries
+    return Sight(reading, TORCH if torch else NUMPY)
+
+
+# Updates
+
+
+def update_conventions(
+    x: Any, reading: Reading, told: Told, kind: str | None
+) -> Iterator[Convention]:
+    """Give the conventions of a function of gradients, with parameters and state in and out."""
+    arguments = arguments_of(x)
+    sight = sight_of(x, reading, kind)
+    roles = roles_of(arguments, reading)
+    # A state that need not be given is passed on all the same, where it comes back.
+    for a in arguments:
+        if a.role in (*MOMENTS, "state", "t") and a.name not in roles and keeps(a, reading):
+            roles[a.name] = a.role
+    params = [n for n, role in roles.items() if role in PARAMETERS]
+    grads = [n for n, role in roles.items() if role in GRADIENTS]
+    options = options_of(arguments, told)
+    defaults = {**hyperparameters(reading.constants), **constants_of(x), **hyperparameters(options)}
+    restore = restorer(x)
+    for form in whole_forms(sight, params[0] if params else "", grads[0], False):
+
+        def run(arrays: Arrays, now: Convention, form: Form = form) -> Step:
+            restore()
+            held = form.hold(arrays)
+            call = Call(x, roles, form, options, returned=reading.returned, placed=False)
+            call.state = state_of(x, call, held, arrays, reading)
+            return steps_of(call, held, now, here)
+
+        state = ", state passed in and out" if {*MOMENTS, "state"} & set(roles.values()) else ""
+        yield Convention(f"{shown(x)}, {form.says}{state}", run, form.cut, defaults)
+
+
+def keeps(a: Argument, reading: Reading) -> bool:
+    return a.role == "state" or a.default is None or a.name in reading.returned or a.role == "t"
+
+
+def state_of(x: Any, call: Call, held: Any, arrays: Arrays, reading: Reading) -> Values:
+    """Make the moments and the state that a function is given at first."""
+    defaults = {a.name: a.default for a in arguments_of(x) if not a.required}
+    names = call.named(*MOMENTS, "state")
+    state = {n: copy.deepcopy(defaults[n]) for n in names if n in defaults}
+    counter = [n for n in call.named("t") if n in reading.returned]
+    state |= {n: defaults.get(n, 0) for n in counter}
+    missing = [n for n in names if n not in state]
+    if missing:
+        state |= initialised(x, missing, held) or {
+            n: empty_of(call, n, arrays, reading) for n in missing
+        }
+    # In the order of the arguments, in which they come back.
+    return {n: state[n] for n in call.roles if n in state}
+
+
+def initialised(x: Any, missing: list[str], held: Any) -> Values:
+    """Ask the init function beside it, as init_state or initialize_adam, for the state."""
+    found = [
+        f
+        for name, f in getattr(inspect.unwrap(x), "__globals__", {}).items()
+        if "init" in name.lower()
+        and any(word in name.lower() for word in ("adam", "state", "opt", "moment"))
+        and inspect.isfunction(f)
+        and len([a for a in arguments_of(f) if a.required]) <= 1
+    ]
+    found.sort(key=lambda f: "adam" not in f.__name__.lower())
+    for function in found[:1]:
+        wants = [a for a in arguments_of(function) if a.required]
+        made = function(held) if wants else function()
+        if isinstance(made, tuple) and len(made) == len(missing) > 1:
+            return dict(zip(missing, made, strict=True))
+        if len(missing) == 1:
+            return {missing[0]: made}
+    return {}
+
+
+def empty_of(call: Call, name: str, arrays: Arrays, reading: Reading) -> Any:
+    """Make zeros like the gradients, or a dict with what is looked up in it and never set."""
+    zeros = [np.zeros_like(a) for a in arrays]
+    if call.roles[name] in MOMENTS:
+        form = call.form
+        prefixed = "d keys" in reading.under(name).get((), ())
+        if hasattr(form, "grad_keys") and not prefixed:
+            return form.hold(zeros)
+        given = form.given(zeros)
+        return given
+    marks = reading.under(name).get((), set())
+    state: Values = {}
+    for key in reading.keys(name):
+        role = role_of(key)
+        if f"optional {key}" in marks:
+            continue
+        if role in USUAL:
+            state[key] = call.options.get(role, USUAL[role])
+        elif "test" not in marks and role in (*MOMENTS, "t"):
+            state[key] = 0 if role == "t" else call.form.hold(zeros)
+    return state
+
+
+# Factories
+
+
+def factory_conventions(
+    x: Any, reading: Reading, told: Told, kind: str | None
+) -> Iterator[Convention]:
+    """Give the conventions of a function of parameters that returns a step or an optimizer."""
+    arguments = arguments_of(x)
+    named = [a.name for a in arguments if a.role in PARAMETERS]
+    required = [a.name for a in arguments if a.required and a.role not in USUAL]
+    name = (named or required)[0]
+    options = options_of([a for a in arguments if a.name != name], told)
+    defaults = {**constants_of(x), **hyperparameters(options)}
+    inner = class_within(x)
+    libraries = modules_of(x)
+    torch = (
+        kind == "torch"
+        or kind is None
+        and (bool(inner) and is_torch(inner) or "torch" in libraries)
+    )
+
+    def make(held: Any) -> Any:
+        return called(x, {name: held, **options})
+
+    says = f"{shown(x)} returns"
+    if not torch:
+        sight = Sight(reading)
+        subject = subject_of(inner, kind) if inner else None
+        seen = form_of(sight, name)
+        forms = forms_of(subject) if subject else [seen or Listed(NUMPY.parameter, NUMPY.gradient)]
+        for form in forms:
+            run = numpy_run(make, form, kind)
+            yield Convention(f"{says} a step, {form.says}", run, form.cut, defaults)
+    if torch or kind is None and not inner:
+        yield Convention(f"{says} a torch optimizer", torch_run(make), "", defaults)
+
+
+def class_within(x: Any) -> type | None:
+    """Return the one class of optimizers that a function names; None where there is none."""
+    function = inspect.unwrap(getattr(x, "__func__", x))
+    try:
+        seen = inspect.getclosurevars(function)
+    except (TypeError, ValueError):
+        return None
+    values = {**seen.globals, **seen.nonlocals}.values()
+    classes = [v for v in values if isinstance(v, type) and (is_torch(v) or step_method(v))]
+    return classes[0] if len(classes) == 1 else None
+
+
+def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
+    """Return what begins a run of whatever a factory makes of NumPy parameters."""
+
+    def run(arrays: Arrays, now: Convention) -> Step:
+        held = form.hold(arrays)
+        made = make(held)
+        if is_torch(made):
+            raise Misfit("a torch optimizer was made of arrays")
+        if inspect.isroutine(made) or not step_method(made) and callable(made):
+            roles = roles_of(arguments_of(made), Reading(), holds=True) or {"grads": "gradients"}
+            call = Call(made, roles, form, placed=False, meaning="value")
+            return steps_of(call, held, now, here)
+        if step_method(made):
+            now.defaults = {**subject_defaults(made), **now.defaults}
+            return driven(subject_of(made, kind), form, made, held, now)
+        raise TypeError(f"the factory returned {type(made).__name__} (expected a function)")
+
+    return run
+
+
+def subject_defaults(made: Any) -> dict[str, float | bool]:
+    return hyperparameters(getattr(made, "__dict__", {}))

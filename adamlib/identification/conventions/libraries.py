@@ -1,0 +1,228 @@
+"""Optimizers of torch, Keras, optax and JAX, and what is written in their manner."""
+
+import copy
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from .base import Arrays, Convention, Step, read
+from .calls import Call, here, steps_of
+from .forms import NUMPY, Form, Listed, Side, placed, torch_parameter, torch_view
+from .names import PARAMETERS, Argument, arguments_of, defaults_of, hyperparameters, options_of
+from .reading import Reader, Value, modules_of
+from .shapes import Sight, form_of
+
+Told = Mapping[str, Any]
+
+
+def lineage(x: object) -> list[tuple[str, str]]:
+    """List the packages and names of a class and of what it descends from."""
+    cls = x if isinstance(x, type) else type(x)
+    return [(c.__module__.partition(".")[0], c.__name__) for c in cls.__mro__]
+
+
+def is_torch(x: object) -> bool:
+    return ("torch", "Optimizer") in lineage(x)
+
+
+def is_keras(x: object) -> bool:
+    return any(module == "keras" and "Optimizer" in name for module, name in lineage(x))
+
+
+def is_transformation(x: object) -> bool:
+    """Say whether it has init and update, as optax's transformations have."""
+    init, update = getattr(x, "init", None), getattr(x, "update", None)
+    if isinstance(x, type) or not callable(init) or not callable(update):
+        return False
+    return isinstance(x, tuple) or any(a.role == "state" for a in arguments_of(update))
+
+
+# torch
+
+
+def torch_convention(x: Any, told: Told) -> Convention:
+    """Give the convention of a torch optimizer, or of a class of them."""
+    cls = x if isinstance(x, type) else type(x)
+    arguments = arguments_of(cls)[1:]
+    if x is cls:
+        options = options_of(arguments, told)
+        defaults = {**defaults_of(arguments), **hyperparameters(options)}
+        says = f"the torch optimizer {cls.__name__}"
+        return Convention(says, torch_run(lambda params: cls(params, **options)), "", defaults)
+    group = {k: v for k, v in x.param_groups[0].items() if k != "params"}
+    options = {a.name: group[a.name] for a in arguments if a.name in group}
+    if all(a.name in options for a in arguments if a.required):
+        run = torch_run(lambda params: cls(params, **options))
+    else:
+        run = torch_run(lambda params: with_parameters(x, params))
+    return Convention(f"a torch optimizer of {cls.__name__}", run, "", hyperparameters(group))
+
+
+def with_parameters(optimizer: Any, params: list[Any]) -> Any:
+    """Copy a torch optimizer, with other parameters and no state."""
+    copied = copy.copy(optimizer)
+    copied.param_groups = [{**optimizer.param_groups[0], "params": params}]
+    copied.state = defaultdict(dict)
+    return copied
+
+
+def torch_run(make: Callable[[Any], Any]) -> Callable[[Arrays, Convention], Step]:
+    """Return what begins a run of the torch optimizer that ``make`` makes of parameters."""
+
+    def run(arrays: Arrays, now: Convention) -> Step:
+        import torch
+
+        params = [torch_parameter(a) for a in arrays]
+        optimizer = make(params)
+        if not is_torch(optimizer) and not callable(getattr(optimizer, "step", None)):
+            raise TypeError(f"it returned {type(optimizer).__name__} (expected an optimizer)")
+        wanted = [a for a in arguments_of(optimizer.step) if a.required]
+        closures = [lambda: torch.tensor(0.0)] * len(wanted)
+
+        def step(grads: Arrays) -> Arrays:
+            after = placed(params, grads, torch_view, now)
+            optimizer.step(*closures)
+            after()
+            return [read(p) for p in params]
+
+        return step
+
+    return run
+
+
+# Keras
+
+
+def keras_convention(x: Any, told: Told) -> Convention:
+    """Give the convention of a Keras optimizer, or of a class of them."""
+    if isinstance(x, type):
+        options = options_of(arguments_of(x), told)
+        config = x(**options).get_config()
+    else:
+        config = x.get_config()
+    cls = x if isinstance(x, type) else type(x)
+
+    def run(arrays: Arrays, now: Convention) -> Step:
+        import keras
+
+        variables = [keras.Variable(a, dtype="float64") for a in arrays]
+        optimizer = cls.from_config(config)
+
+        def step(grads: Arrays) -> Arrays:
+            tensors = [keras.ops.convert_to_tensor(g) for g in grads]
+            optimizer.apply_gradients(list(zip(tensors, variables, strict=True)))
+            return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+
+        return step
+
+    return Convention(f"the Keras optimizer {cls.__name__}", run, "", hyperparameters(config))
+
+
+# optax and JAX
+
+
+def jax_leaf(array: Any) -> Any:
+    import jax
+
+    return jax.numpy.asarray(array)
+
+
+def in_float64(jax_side: bool) -> Any:
+    """Return the context in which JAX keeps float64."""
+    if not jax_side:
+        return nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def of_jax(*functions: Any) -> bool:
+    """Say whether the arrays of these functions are JAX's."""
+    homes = {str(getattr(f, "__module__", "")).partition(".")[0] for f in functions}
+    return bool({"jax", "optax"} & homes.union(*(modules_of(f) for f in functions)))
+
+
+def form_for(init: Any, jax_side: bool) -> Form:
+    """Return the form of the parameters that an init function takes: a list, if nothing speaks."""
+    side = Side(jax_leaf, jax_leaf, jax_leaf) if jax_side else NUMPY
+    names = [a.name for a in arguments_of(init) if a.required]
+    reader = Reader(type(init.__self__) if inspect.ismethod(init) else None)
+    if names and not jax_side:
+        reader.call(getattr(init, "__func__", init), {names[0]: Value((names[0],))})
+        if seen := form_of(Sight(reader.reading, side), names[0]):
+            return seen
+    return Listed(side.leaf, side.gradient)
+
+
+def transformation_convention(x: Any) -> Convention:
+    """Give the convention of an optax transformation, or of what has init and update like one."""
+    init, update = (x.init, x.update) if hasattr(x, "init") else x
+    jax_side = of_jax(init, update)
+    form = form_for(init, jax_side)
+    roles = transformed_roles(arguments_of(update))
+
+    def run(arrays: Arrays, now: Convention) -> Step:
+        with in_float64(jax_side):
+            held = form.hold(arrays)
+            state = init(held)
+        names = {role: name for name, role in roles.items()}
+        call = Call(update, roles, form, state={names["state"]: state}, placed=False)
+        # An update whose first argument is the parameters returns parameters.
+        call.meaning = "value" if next(iter(roles.values())) in PARAMETERS else "added"
+        taking = steps_of(call, held, now, here)
+
+        def step(grads: Arrays) -> Arrays:
+            with in_float64(jax_side):
+                return taking(grads)
+
+        return step
+
+    says = "an optax transformation" if jax_side else "init(params) and update(grads, state, …)"
+    return Convention(f"{says}, its updates are added", run, form.cut, closed_over(update))
+
+
+def transformed_roles(arguments: Sequence[Argument]) -> dict[str, str]:
+    """Say what the arguments of an update are: by their names, else in optax's order."""
+    usual = ("gradients", "state", "parameters")
+    named = [a.role for a in arguments[:3]]
+    if "state" in named and {"gradients", "gradient"} & set(named) and "" not in named:
+        return {a.name: a.role for a in arguments[:3]}
+    return {a.name: role for a, role in zip(arguments, usual, strict=False)}
+
+
+def triple_convention(functions: Sequence[Callable[..., Any]]) -> Convention:
+    """Give the convention of jax.example_libraries: init, update(i, grads, state), get_params."""
+    init, update, get_params = functions
+    jax_side = of_jax(*functions)
+    form = form_for(init, jax_side)
+
+    def run(arrays: Arrays, now: Convention) -> Step:
+        with in_float64(jax_side):
+            state, count = init(form.hold(arrays)), -1
+
+        def step(grads: Arrays) -> Arrays:
+            nonlocal state, count
+            count += 1
+            with in_float64(jax_side):
+                given = form.given(grads)
+                state = update(count, given, state)
+                form.returned(given, grads)
+                return form.read(get_params(state))
+
+        return step
+
+    says = "init(params), update(i, grads, state) and get_params(state)"
+    return Convention(says, run, form.cut, closed_over(update))
+
+
+def closed_over(function: Any) -> dict[str, float | bool]:
+    """Read the hyperparameters that a function closes over."""
+    try:
+        variables = inspect.getclosurevars(inspect.unwrap(getattr(function, "__func__", function)))
+    except (TypeError, ValueError):
+        return {}
+    return hyperparameters(variables.nonlocals)

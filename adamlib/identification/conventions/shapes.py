@@ -1,0 +1,151 @@
+"""Which form the parameters have, by what the code does with them or by their name."""
+
+from dataclasses import dataclass
+
+from .forms import (
+    KEYS,
+    NUMPY,
+    Dict,
+    DictsOfLayers,
+    Form,
+    Layers,
+    Listed,
+    OneArray,
+    Scalars,
+    Side,
+)
+from .names import role_of
+from .reading import Reading
+from .things import Layer
+
+CELLS = {"data", "grad", "gradient", "value", "assign", "assign_sub", "assign_add", "numpy"}
+OF_MODELS = {"layers", "trainable_layers", "parameters", "trainable_variables", "trainable_weights"}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the code does, and of which libraries its arrays are."""
+
+    reading: Reading
+    side: Side = NUMPY
+    numpy: bool = True  # whether the code speaks of NumPy
+
+
+def form_of(sight: Sight, root: str, grads: str = "", role: str = "") -> Form | None:
+    """Return the form of the parameters known under a root, or None where nothing is known.
+
+    ``grads``: the root of the gradients' argument, where there is one.
+    """
+    uses, attributes = sight.reading.under(root), sight.reading.attributes(root)
+    if attributes & OF_MODELS or role == "model":
+        return layers_of(sight, root, model=True)
+    collections = any(p[:2] == ("[]", ".params") for p in uses) or role in ("layers", "layer")
+    if collections or any(Layer.place(name) for name in attributes):
+        return layers_of(sight, root, model=any(p[:1] == (".params",) for p in uses))
+    if any(path[:1] == (".params",) for path in uses):
+        return layers_of(sight, root, model=True)
+    if has_keys(sight, root):
+        return dict_of(sight, root, grads)
+    if any(path[:1] == ("[]",) for path in uses):
+        if "keys" in uses.get(("[]",), ()) or any(path[:2] == ("[]", "{}") for path in uses):
+            return dicts_of_layers(sight, root, grads)
+        return list_of(sight, attributes)
+    if "number" in uses.get((), ()):
+        return OneArray(sight.side.leaf, sight.side.gradient)
+    return by_role(sight, role)
+
+
+def layers_of(sight: Sight, root: str, model: bool) -> Form:
+    uses = sight.reading.under(root)
+    inner = [p[: p.index(".params") + 1] for p in uses if ".params" in p]
+    keyed = any("keys" in uses.get(p, ()) or (*p, "{}") in uses for p in inner)
+    listed = bool(inner) and not keyed and any((*p, "[]") in uses for p in inner)
+    cells = bool(sight.reading.attributes(root) & CELLS)
+    leaf = sight.side.parameter if cells or sight.side is not NUMPY else sight.side.leaf
+    return Layers(leaf, model, listed, "a model of layers" if model else "layers")
+
+
+def has_keys(sight: Sight, root: str) -> bool:
+    uses = sight.reading.under(root)
+    return "keys" in uses.get((), ()) or any(path[:1] == ("{}",) for path in uses)
+
+
+def dict_of(sight: Sight, root: str, grads: str = "") -> Dict:
+    """A dict with the code's own keys where it names them, else W1, b1, W2, b2."""
+    constant = [k for k in sight.reading.keys(root) if k not in KEYS]
+    keys = tuple(constant) if len(constant) > 1 else KEYS
+    named = sight.reading.keys(grads) if grads else []
+    prefix = prefix_of(sight, grads, keys)
+    if keys != KEYS and not prefix and len(named) == len(keys):
+        return Dict(sight.side.leaf, sight.side.gradient, keys, matching(keys, named))
+    cells = sight.reading.attributes(root) & CELLS
+    leaf = sight.side.parameter if cells else sight.side.leaf
+    return Dict(leaf, sight.side.gradient, keys, tuple(prefix + k for k in keys))
+
+
+def matching(keys: tuple[str, ...], named: list[str]) -> tuple[str, ...]:
+    """Sort the gradients' keys as those of the parameters whose names are in them."""
+    found = [next((n for n in named if n.lower().endswith(k.lower())), "") for k in keys]
+    return tuple(found) if all(found) else tuple(named)
+
+
+def prefix_of(sight: Sight, grads: str, keys: tuple[str, ...]) -> str:
+    """Return what stands before the keys of the gradients: d, or nothing."""
+    marks = sight.reading.under(grads).get((), set()) if grads else set()
+    named = sight.reading.keys(grads) if grads else []
+    return "d" if "d keys" in marks or any(n[1:] in keys for n in named if n[:1] == "d") else ""
+
+
+def dicts_of_layers(sight: Sight, root: str, grads: str) -> Form:
+    inner = sight.reading.under(grads).get(("[]",), set()) if grads else set()
+    prefixed = "d keys" in inner or any(m.startswith("key d") for m in inner)
+    keys = ("dW", "db") if prefixed else ("W", "b")
+    return DictsOfLayers(sight.side.leaf, sight.side.gradient, grad_keys=keys)
+
+
+def list_of(sight: Sight, attributes: set[str]) -> Form:
+    """A list of arrays; of parameters, where it looks for .grad; of numbers without NumPy."""
+    if not attributes & CELLS:
+        return Listed(sight.side.leaf, sight.side.gradient)
+    if sight.side is NUMPY and not sight.numpy and not attributes & {"numpy", "assign_sub"}:
+        return Scalars()
+    return cells_of(sight)
+
+
+def cells_of(sight: Sight) -> Listed:
+    return Listed(sight.side.parameter, sight.side.gradient, "a list of parameters with .grad")
+
+
+def by_role(sight: Sight, role: str) -> Form | None:
+    if role == "parameter":
+        return OneArray(sight.side.leaf, sight.side.gradient)
+    return Listed(sight.side.leaf, sight.side.gradient) if role == "parameters" else None
+
+
+def whole_forms(sight: Sight, root: str, grads: str, holds: bool) -> list[Form]:
+    """List the forms of parameters that are handed over all at once, the likeliest first.
+
+    ``root`` and ``grads`` are those of the arguments, "" for none. An optimizer that ``holds`` its
+    parameters is not given them with every step.
+    """
+    role, grads_role = role_of(root.removesuffix("()")), role_of(grads.removesuffix("()"))
+    seen = form_of(sight, root, grads, role if role in ("model", "layers") else "")
+    if not seen and grads:
+        seen = form_of(sight, grads, grads)
+    asked = role or ("parameter" if grads_role == "gradient" else "parameters")
+    seen = seen or by_role(sight, asked)
+    if isinstance(seen, Listed) and not grads:
+        seen = cells_of(sight)
+    return (
+        [seen, *others(sight, asked, holds and not grads)] if seen else others(sight, asked, holds)
+    )
+
+
+def others(sight: Sight, role: str, held: bool) -> list[Form]:
+    """List the forms that the name of the parameters allows, the likeliest first."""
+    side = sight.side
+    single = OneArray(side.leaf, side.gradient)
+    lists: list[Form] = [Listed(side.leaf, side.gradient), Dict(side.leaf, side.gradient)]
+    order = [single, *lists] if role in ("parameter", "gradient") else [*lists, single]
+    model = Layers(side.leaf, True, says="a model of layers")
+    return [cells_of(sight), model, *order, Scalars()] if held else order
