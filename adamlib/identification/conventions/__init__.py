@@ -98,8 +98,7 @@ def conventions(
         yield from function_conventions(x, told, kind)
     else:
         says = f"{type(x).__name__} cannot be called, and no method of it is known as a step."
-        raise CannotTell(f"{says}
-{adapter(x)}")
+        raise CannotTell(f"{says}\n{adapter(x)}")
 
 
 def is_pair(x: Any) -> bool:
