@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import Arrays, Convention, Step
 from .calls import Call, here, steps_of
-from .forms import KEYS, Dict, Form, Layers, Listed
+from .forms import KEYS, Dict, Form, Layers
 from .fresh import restorer
 from .names import GRADIENTS, PARAMETERS, called, defaults_of, hyperparameters, options_of
 from .shapes import form_of, whole_forms
@@ -50,19 +50,18 @@ def forms_of(subject: Subject) -> list[Form]:
     sight, roles = subject.sight, set(subject.roles.values())
     params, grads = subject.named(*PARAMETERS, "layers", "model"), subject.named(*GRADIENTS)
     if "pairs" in roles:
-        return [Listed(sight.side.parameter, sight.side.gradient, "pairs of gradient and variable")]
+        return [Form(sight.side.parameter, sight.side.gradient, "pairs of gradient and variable")]
     if "layer" in roles:
         root = f"{subject.named('layer')[0]}()"
         form = form_of(sight, root, role="layer")
         assert isinstance(form, Layers)
         return [replace(form, model=False, says="layer by layer")]
     if len(params) > 1:
-        side = sight.side
-        names = tuple(params)
-        return [Dict(side.leaf, side.gradient, names, names, "several parameters side by side")]
+        side, names, says = sight.side, tuple(params), "several parameters side by side"
+        return [Dict(side.leaf, side.gradient, says, "one array", names, names)]
     if "name" in roles:
         says = "one named array at a time"
-        return [Listed(sight.side.leaf, sight.side.gradient, says, "layers")]
+        return [Form(sight.side.leaf, sight.side.gradient, says, "layers")]
     root = subject.holder or (f"{params[0]}()" if params else "")
     return whole_forms(sight, root, f"{grads[0]}()" if grads else "", bool(subject.holder))
 

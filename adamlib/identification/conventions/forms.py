@@ -7,85 +7,96 @@ it back. The gradients that it gives are the probe's own arrays wherever they ar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, Convention, Cut, Misfit, read
-from .things import Model, Parameter, Scalar
+from .sides import NUMPY, Leaf, Side, as_given
+from .things import Model, Scalar
 
 KEYS = ("W1", "b1", "W2", "b2")
-Leaf = Callable[[NDArray], Any]
-
-
-def numpy_leaf(array: NDArray) -> Any:
-    return array.copy()
-
-
-def numpy_parameter(array: NDArray) -> Any:
-    return array.copy().view(Parameter)
-
-
-def torch_leaf(array: NDArray) -> Any:
-    import torch
-
-    return torch.from_numpy(array.copy())
-
-
-def torch_parameter(array: NDArray) -> Any:
-    import torch
-
-    return torch.nn.Parameter(torch.from_numpy(array.copy()))
-
-
-def torch_view(array: NDArray) -> Any:
-    """The tensor that shares the memory of an array: a change of it is seen."""
-    import torch
-
-    return torch.from_numpy(array)
-
-
-def as_given(array: NDArray) -> Any:
-    return array
 
 
 @dataclass(frozen=True)
-class Side:
-    """How an array becomes a tensor or a parameter here, and a gradient what is handed over."""
+class Form:
+    """How parameters are held and gradients given; this one: a list of arrays or parameters.
+
+    ``leaf``: what becomes of an array. ``grad_leaf``: of a gradient that is an argument.
+    """
 
     leaf: Leaf
-    parameter: Leaf
-    gradient: Leaf
+    grad_leaf: Leaf
+    says: str = "a list of arrays"
+    cut: Cut = ""
 
+    def hold(self, arrays: Arrays) -> Any:
+        """Make what the code gets as its parameters."""
+        return [self.leaf(a) for a in arrays]
 
-NUMPY = Side(numpy_leaf, numpy_parameter, as_given)
-TORCH = Side(torch_leaf, torch_parameter, torch_view)
+    def given(self, grads: Arrays) -> Any:
+        """Make what the code gets as its gradients."""
+        # The very list: an entry that is replaced is seen by the caller too.
+        return grads if self.grad_leaf is as_given else [self.grad_leaf(g) for g in grads]
 
+    def returned(self, given: Any, grads: Arrays) -> None:
+        """Let the caller see what became of the gradients that were given."""
 
-class Form(Protocol):
-    """How parameters are held and gradients given."""
+    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
+        """Set the gradients that lie in the parameters; return what is to be done after a step."""
+        cells = self.cells(held)
+        return placed(cells, grads, self.grad_leaf, convention) if cells else nothing
 
-    says: str
-    cut: Cut
+    def cells(self, held: Any) -> list[Any]:
+        """List what has a .grad to set."""
+        return [cell for cell in entries(held) if hasattr(cell, "grad")]
 
-    def hold(self, arrays: Arrays) -> Any: ...
-    def given(self, grads: Arrays) -> Any: ...
-    def returned(self, given: Any, grads: Arrays) -> None: ...
-    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]: ...
-    def read(self, held: Any) -> Arrays: ...
+    def read(self, held: Any) -> Arrays:
+        """Read the parameters back."""
+        return [read(value) for value in entries(held)]
 
 
 def nothing() -> None:
     """What is to do after a step that was given no gradients to hold."""
 
 
-@dataclass(frozen=True)
-class OneArray:
-    """One array, or where ``flat`` names several, that array cut into so many pieces."""
+def entries(held: Any) -> list[Any]:
+    """Return the entries of a list or of a dict, of those within it too, or the one thing it is."""
+    if isinstance(held, dict):
+        held = list(held.values())
+    if isinstance(held, (list, tuple)):
+        return [value for entry in held for value in entries(entry)]
+    return [held]
 
-    leaf: Leaf
-    gradient: Leaf
+
+def placed(
+    cells: Sequence[Any], grads: Arrays, grad_leaf: Leaf, convention: Convention
+) -> Callable[[], None]:
+    """Set .grad of every cell; return what reads changes in place back after the step."""
+    given = [np.array(g) for g in grads]
+    for cell, grad in zip(cells, given, strict=True):
+        cell.grad = grad_leaf(grad)
+
+    def after() -> None:
+        for cell, grad, theirs in zip(cells, grads, given, strict=True):
+            seen(grad, theirs, cell.grad is None or not np.any(read(cell.grad)), convention)
+
+    return after
+
+
+def seen(grad: NDArray, theirs: NDArray, empty: bool, convention: Convention) -> None:
+    """Let the caller see a gradient that was changed in place, but not one that was cleared."""
+    if empty and np.any(grad):
+        convention.cleared = True
+    else:
+        grad[...] = theirs
+
+
+@dataclass(frozen=True)
+class OneArray(Form):
+    """One array, which is all the parameters there are."""
+
     says: str = "one array at a time"
     cut: Cut = "one array"
 
@@ -93,103 +104,26 @@ class OneArray:
         return self.leaf(arrays[0])
 
     def given(self, grads: Arrays) -> Any:
-        return self.gradient(grads[0])
-
-    def returned(self, given: Any, grads: Arrays) -> None:
-        pass
-
-    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
-        return (
-            placed([held], grads, self.gradient, convention) if hasattr(held, "grad") else nothing
-        )
-
-    def read(self, held: Any) -> Arrays:
-        return [read(held)]
+        return self.grad_leaf(grads[0])
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A list of arrays, or of parameters with .data and .grad."""
+class Dict(Form):
+    """A dict of arrays; where the code has set keys of its own, of pieces of one array."""
 
-    leaf: Leaf
-    gradient: Leaf
-    says: str = "a list of arrays"
-    cut: Cut = ""
-
-    def hold(self, arrays: Arrays) -> Any:
-        return [self.leaf(a) for a in arrays]
-
-    def given(self, grads: Arrays) -> Any:
-        # The very list: an entry that is replaced is seen by the caller too.
-        return grads if self.gradient is as_given else [self.gradient(g) for g in grads]
-
-    def returned(self, given: Any, grads: Arrays) -> None:
-        pass
-
-    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
-        cells = list(held)
-        if not all(hasattr(cell, "grad") for cell in cells):
-            return nothing
-        return placed(cells, grads, self.gradient, convention)
-
-    def read(self, held: Any) -> Arrays:
-        return [read(value) for value in entries(held)]
-
-
-def entries(held: Any) -> list[Any]:
-    """Return the entries of a list, of a dict, or the one thing that it is."""
-    if isinstance(held, dict):
-        return [value for entry in held.values() for value in entries(entry)]
-    if isinstance(held, (list, tuple)):
-        return [value for entry in held for value in entries(entry)]
-    return [held]
-
-
-def placed(
-    cells: Sequence[Any], grads: Arrays, gradient: Leaf, convention: Convention
-) -> Callable[[], None]:
-    """Set .grad of every cell; return what reads changes in place back after the step."""
-    given = [np.array(g) for g in grads]
-    for cell, grad in zip(cells, given, strict=True):
-        cell.grad = gradient(grad)
-
-    def after() -> None:
-        for cell, grad, theirs in zip(cells, grads, given, strict=True):
-            left = cell.grad
-            changed = not np.array_equal(theirs, grad, equal_nan=True)
-            empty = left is None or not np.any(read(left))
-            if empty and np.any(grad):
-                convention.cleared = True
-            elif changed:
-                grad[...] = theirs
-
-    return after
-
-
-@dataclass(frozen=True)
-class Dict:
-    """A dict of arrays; or of several parameters cut from one array, where it has set keys."""
-
-    leaf: Leaf
-    gradient: Leaf
+    says: str = "a dict of arrays"
+    cut: Cut = "layers"
     keys: tuple[str, ...] = KEYS
     grad_keys: tuple[str, ...] = KEYS
-    says: str = "a dict of arrays"
-
-    @property
-    def cut(self) -> Cut:
-        return "layers" if len(self.keys) == len(KEYS) else "one array"
 
     def _cut(self, arrays: Arrays) -> Arrays:
         return arrays if self.cut == "layers" else pieces(arrays[0], len(self.keys))
 
     def hold(self, arrays: Arrays) -> Any:
-        arrays = self._cut(arrays)
-        return {k: self.leaf(a) for k, a in zip(self.keys, arrays, strict=True)}
+        return dict(zip(self.keys, map(self.leaf, self._cut(arrays)), strict=True))
 
     def given(self, grads: Arrays) -> Any:
-        grads = self._cut(grads)
-        return {k: self.gradient(g) for k, g in zip(self.grad_keys, grads, strict=True)}
+        return dict(zip(self.grad_keys, map(self.grad_leaf, self._cut(grads)), strict=True))
 
     def returned(self, given: Any, grads: Arrays) -> None:
         for key, grad in zip(self.grad_keys, self._cut(grads), strict=True):
@@ -197,10 +131,7 @@ class Dict:
                 grad[...] = now
 
     def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
-        cells = list(held.values())
-        if not all(hasattr(cell, "grad") for cell in cells):
-            return nothing
-        return placed(cells, self._cut(grads), self.gradient, convention)
+        return super().place(held, self._cut(grads), convention)
 
     def read(self, held: Any) -> Arrays:
         found = [read(held[k]) for k in self.keys]
@@ -209,46 +140,38 @@ class Dict:
 
 def pieces(array: NDArray, count: int) -> Arrays:
     """Cut one array into several: views of it, the later ones of three numbers."""
-    ends = [len(array) - 3 * i for i in range(count - 1, 0, -1)]
-    return np.split(array, ends)
+    return np.split(array, [len(array) - 3 * i for i in range(count - 1, 0, -1)])
 
 
 @dataclass(frozen=True)
-class DictsOfLayers:
+class DictsOfLayers(Form):
     """A list with a dict of weight and bias for every layer."""
 
-    leaf: Leaf
-    gradient: Leaf
-    keys: tuple[str, ...] = ("W", "b")
-    grad_keys: tuple[str, ...] = ("W", "b")
     says: str = "a list of dicts, one a layer"
     cut: Cut = "layers"
+    grad_keys: tuple[str, str] = ("W", "b")
 
     def hold(self, arrays: Arrays) -> Any:
-        return self._dicts(self.keys, [self.leaf(a) for a in arrays])
+        return self._dicts(("W", "b"), [self.leaf(a) for a in arrays])
 
-    def _dicts(self, keys: tuple[str, ...], values: list[Any]) -> list[dict[str, Any]]:
+    def _dicts(self, keys: tuple[str, str], values: list[Any]) -> list[dict[str, Any]]:
         pairs = zip(values[::2], values[1::2], strict=True)
         return [dict(zip(keys, pair, strict=True)) for pair in pairs]
 
     def given(self, grads: Arrays) -> Any:
-        return self._dicts(self.grad_keys, [self.gradient(g) for g in grads])
+        return self._dicts(self.grad_keys, [self.grad_leaf(g) for g in grads])
 
     def returned(self, given: Any, grads: Arrays) -> None:
         for grad, now in zip(grads, entries(given), strict=True):
             grad[...] = read(now)
 
-    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
-        return nothing
-
-    def read(self, held: Any) -> Arrays:
-        return [read(value) for value in entries(held)]
-
 
 @dataclass(frozen=True)
-class Scalars:
+class Scalars(Form):
     """A list of single numbers with .data and .grad."""
 
+    leaf: Leaf = as_given
+    grad_leaf: Leaf = as_given
     says: str = "numbers with .data and .grad"
     cut: Cut = "scalars"
 
@@ -258,20 +181,13 @@ class Scalars:
     def given(self, grads: Arrays) -> Any:
         return [float(g[0]) for g in grads]
 
-    def returned(self, given: Any, grads: Arrays) -> None:
-        for value, grad in zip(given, grads, strict=True):
-            grad[0] = value
-
     def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
         for cell, grad in zip(held, grads, strict=True):
             cell.grad = float(grad[0])
 
         def after() -> None:
             for cell, grad in zip(held, grads, strict=True):
-                if not cell.grad and grad[0]:
-                    convention.cleared = True
-                else:
-                    grad[0] = cell.grad
+                seen(grad, np.array(cell.grad or 0.0), not cell.grad, convention)
 
         return after
 
@@ -280,41 +196,30 @@ class Scalars:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """Two layers with a weight and a bias, alone (``layers``), in a list, or in a model."""
+class Layers(Form):
+    """Two layers with a weight and a bias, in a list or in a model of them.
 
-    parameter: Leaf
-    model: bool = False
-    listed: bool = False
+    ``listed``: their params and grads are lists, not dicts.
+    """
+
     says: str = "layers"
     cut: Cut = "layers"
+    model: bool = False
+    listed: bool = False
 
     def hold(self, arrays: Arrays) -> Any:
-        model = Model([self.parameter(a) for a in arrays], self.listed)
+        model = Model([self.leaf(a) for a in arrays], self.listed)
         return model if self.model else model.layers
 
-    def given(self, grads: Arrays) -> Any:
-        return grads
-
-    def returned(self, given: Any, grads: Arrays) -> None:
-        pass
-
     def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
-        layers = list(held)
         copies = [np.array(g) for g in grads]
-        for i, layer in enumerate(layers):
-            pair = copies[2 * i : 2 * i + 2]
-            layer.take(pair)
-            for array, grad in zip(layer.arrays(), pair, strict=True):
-                if isinstance(array, Parameter):
-                    array.grad = grad
+        given = [self.grad_leaf(g) for g in copies]
+        for i, layer in enumerate(held):
+            layer.take(given[2 * i : 2 * i + 2])
 
         def after() -> None:
-            for grad, left in zip(grads, copies, strict=True):
-                if not np.any(left) and np.any(grad):
-                    convention.cleared = True
-                else:
-                    grad[...] = left
+            for grad, theirs in zip(grads, copies, strict=True):
+                seen(grad, theirs, not np.any(theirs), convention)
 
         return after
 
@@ -332,3 +237,9 @@ def like(form: Form, result: Any, arrays: Arrays) -> Arrays:
         shapes = ([a.shape for a in got], [a.shape for a in arrays])
         raise Misfit("it returns arrays of shapes {} for {}".format(*shapes))
     return got
+
+
+def listed(side: Side = NUMPY, cells: bool = False) -> Form:
+    """Return a list of arrays, or of parameters with .data and .grad."""
+    says = "a list of parameters with .grad" if cells else "a list of arrays"
+    return Form(side.parameter if cells else side.leaf, side.gradient, says)

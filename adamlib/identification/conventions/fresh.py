@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .reading import full, functions_of, names_in
+from .sources import full, functions_of, names_in
 
 Restore = Callable[[], None]
 

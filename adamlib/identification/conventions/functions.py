@@ -10,7 +10,7 @@ import numpy as np
 from .base import Arrays, Convention, Misfit, Step
 from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
-from .forms import NUMPY, TORCH, Form, Listed
+from .forms import Form, listed
 from .fresh import restorer
 from .libraries import closed_over, is_torch, torch_run
 from .names import (
@@ -26,10 +26,12 @@ from .names import (
     options_of,
     role_of,
 )
-from .reading import Reading, modules_of, names_in
 from .shapes import Sight, form_of, whole_forms
+from .sides import NUMPY, TORCH
+from .sources import modules_of, names_in
 from .stepping import roles_of, step_method
 from .subjects import subject_of
+from .values import Reading
 
 Told = Mapping[str, Any]
 
@@ -179,7 +181,7 @@ def factory_conventions(
         sight = Sight(reading)
         subject = subject_of(inner, kind) if inner else None
         seen = form_of(sight, name)
-        forms = forms_of(subject) if subject else [seen or Listed(NUMPY.parameter, NUMPY.gradient)]
+        forms = forms_of(subject) if subject else [seen or listed(NUMPY, cells=True)]
         for form in forms:
             run = numpy_run(make, form, kind)
             yield Convention(f"{says} a step, {form.says}", run, form.cut, defaults)

@@ -11,10 +11,13 @@ import numpy as np
 
 from .base import Arrays, Convention, Step, read
 from .calls import Call, here, steps_of
-from .forms import NUMPY, Form, Listed, Side, placed, torch_parameter, torch_view
+from .forms import Form, listed, placed
 from .names import PARAMETERS, Argument, arguments_of, defaults_of, hyperparameters, options_of
-from .reading import Reader, Value, modules_of
+from .reading import Reader
 from .shapes import Sight, form_of
+from .sides import JAX, NUMPY, torch_parameter, torch_view
+from .sources import modules_of
+from .values import Value
 
 Told = Mapping[str, Any]
 
@@ -104,7 +107,7 @@ def keras_convention(x: Any, told: Told) -> Convention:
         config = x(**options).get_config()
     else:
         config = x.get_config()
-    cls = x if isinstance(x, type) else type(x)
+    cls: Any = x if isinstance(x, type) else type(x)
 
     def run(arrays: Arrays, now: Convention) -> Step:
         import keras
@@ -125,12 +128,6 @@ def keras_convention(x: Any, told: Told) -> Convention:
 # optax and JAX
 
 
-def jax_leaf(array: Any) -> Any:
-    import jax
-
-    return jax.numpy.asarray(array)
-
-
 def in_float64(jax_side: bool) -> Any:
     """Return the context in which JAX keeps float64."""
     if not jax_side:
@@ -148,14 +145,14 @@ def of_jax(*functions: Any) -> bool:
 
 def form_for(init: Any, jax_side: bool) -> Form:
     """Return the form of the parameters that an init function takes: a list, if nothing speaks."""
-    side = Side(jax_leaf, jax_leaf, jax_leaf) if jax_side else NUMPY
+    side = JAX if jax_side else NUMPY
     names = [a.name for a in arguments_of(init) if a.required]
     reader = Reader(type(init.__self__) if inspect.ismethod(init) else None)
     if names and not jax_side:
         reader.call(getattr(init, "__func__", init), {names[0]: Value((names[0],))})
         if seen := form_of(Sight(reader.reading, side), names[0]):
             return seen
-    return Listed(side.leaf, side.gradient)
+    return listed(side)
 
 
 def transformation_convention(x: Any) -> Convention:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Convention, Misfit, Step, read
 from .names import PARAMETERS, Argument, called, defaults_of, hyperparameters, options_of
-from .reading import Reading
+from .values import Reading
 
 PATIENCE = 30.0  # seconds until a loop that asks for nothing is given up
 ENOUGH = 20_000  # steps that a loop is told to take

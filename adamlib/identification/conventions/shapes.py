@@ -2,21 +2,12 @@
 
 from dataclasses import dataclass
 
-from .forms import (
-    KEYS,
-    NUMPY,
-    Dict,
-    DictsOfLayers,
-    Form,
-    Layers,
-    Listed,
-    OneArray,
-    Scalars,
-    Side,
-)
+from .base import Cut
+from .forms import KEYS, Dict, DictsOfLayers, Form, Layers, OneArray, Scalars, listed
 from .names import role_of
-from .reading import Reading
+from .sides import NUMPY, Leaf, Side
 from .things import Layer
+from .values import Reading
 
 CELLS = {"data", "grad", "gradient", "value", "assign", "assign_sub", "assign_add", "numpy"}
 OF_MODELS = {"layers", "trainable_layers", "parameters", "trainable_variables", "trainable_weights"}
@@ -59,10 +50,11 @@ def layers_of(sight: Sight, root: str, model: bool) -> Form:
     uses = sight.reading.under(root)
     inner = [p[: p.index(".params") + 1] for p in uses if ".params" in p]
     keyed = any("keys" in uses.get(p, ()) or (*p, "{}") in uses for p in inner)
-    listed = bool(inner) and not keyed and any((*p, "[]") in uses for p in inner)
+    in_lists = bool(inner) and not keyed and any((*p, "[]") in uses for p in inner)
+    says = "a model of layers" if model else "layers"
     cells = bool(sight.reading.attributes(root) & CELLS)
     leaf = sight.side.parameter if cells or sight.side is not NUMPY else sight.side.leaf
-    return Layers(leaf, model, listed, "a model of layers" if model else "layers")
+    return Layers(leaf, sight.side.gradient, says, model=model, listed=in_lists)
 
 
 def has_keys(sight: Sight, root: str) -> bool:
@@ -77,10 +69,15 @@ def dict_of(sight: Sight, root: str, grads: str = "") -> Dict:
     named = sight.reading.keys(grads) if grads else []
     prefix = prefix_of(sight, grads, keys)
     if keys != KEYS and not prefix and len(named) == len(keys):
-        return Dict(sight.side.leaf, sight.side.gradient, keys, matching(keys, named))
+        return dict_with(sight.side.leaf, sight.side, keys, matching(keys, named))
     cells = sight.reading.attributes(root) & CELLS
     leaf = sight.side.parameter if cells else sight.side.leaf
-    return Dict(leaf, sight.side.gradient, keys, tuple(prefix + k for k in keys))
+    return dict_with(leaf, sight.side, keys, tuple(prefix + k for k in keys))
+
+
+def dict_with(leaf: Leaf, side: Side, keys: tuple[str, ...], grad_keys: tuple[str, ...]) -> Dict:
+    cut: Cut = "layers" if len(keys) == len(KEYS) else "one array"
+    return Dict(leaf, side.gradient, cut=cut, keys=keys, grad_keys=grad_keys)
 
 
 def matching(keys: tuple[str, ...], named: list[str]) -> tuple[str, ...]:
@@ -106,20 +103,16 @@ def dicts_of_layers(sight: Sight, root: str, grads: str) -> Form:
 def list_of(sight: Sight, attributes: set[str]) -> Form:
     """A list of arrays; of parameters, where it looks for .grad; of numbers without NumPy."""
     if not attributes & CELLS:
-        return Listed(sight.side.leaf, sight.side.gradient)
+        return listed(sight.side)
     if sight.side is NUMPY and not sight.numpy and not attributes & {"numpy", "assign_sub"}:
         return Scalars()
-    return cells_of(sight)
-
-
-def cells_of(sight: Sight) -> Listed:
-    return Listed(sight.side.parameter, sight.side.gradient, "a list of parameters with .grad")
+    return listed(sight.side, cells=True)
 
 
 def by_role(sight: Sight, role: str) -> Form | None:
     if role == "parameter":
         return OneArray(sight.side.leaf, sight.side.gradient)
-    return Listed(sight.side.leaf, sight.side.gradient) if role == "parameters" else None
+    return listed(sight.side) if role == "parameters" else None
 
 
 def whole_forms(sight: Sight, root: str, grads: str, holds: bool) -> list[Form]:
@@ -134,8 +127,8 @@ def whole_forms(sight: Sight, root: str, grads: str, holds: bool) -> list[Form]:
         seen = form_of(sight, grads, grads)
     asked = role or ("parameter" if grads_role == "gradient" else "parameters")
     seen = seen or by_role(sight, asked)
-    if isinstance(seen, Listed) and not grads:
-        seen = cells_of(sight)
+    if type(seen) is Form and not grads:
+        seen = listed(sight.side, cells=True)
     return (
         [seen, *others(sight, asked, holds and not grads)] if seen else others(sight, asked, holds)
     )
@@ -145,7 +138,7 @@ def others(sight: Sight, role: str, held: bool) -> list[Form]:
     """List the forms that the name of the parameters allows, the likeliest first."""
     side = sight.side
     single = OneArray(side.leaf, side.gradient)
-    lists: list[Form] = [Listed(side.leaf, side.gradient), Dict(side.leaf, side.gradient)]
+    lists: list[Form] = [listed(side), Dict(side.leaf, side.gradient)]
     order = [single, *lists] if role in ("parameter", "gradient") else [*lists, single]
-    model = Layers(side.leaf, True, says="a model of layers")
-    return [cells_of(sight), model, *order, Scalars()] if held else order
+    model = Layers(side.leaf, side.gradient, "a model of layers", model=True)
+    return [listed(sight.side, cells=True), model, *order, Scalars()] if held else order

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .names import GRADIENTS, PARAMETERS, Argument, arguments_of
-from .reading import Reading
+from .values import Reading
 
 METHODS = (
     "step", "apply_gradients", "update", "update_params", "apply", "optimize", "update_weights",

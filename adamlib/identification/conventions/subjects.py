@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .base import Arrays, CannotTell, Misfit
-from .forms import NUMPY, TORCH
 from .names import (
     PARAMETERS,
     USUAL,
@@ -17,9 +16,12 @@ from .names import (
     is_number,
     role_of,
 )
-from .reading import Reading, modules_of, read_class
+from .reading import read_class
 from .shapes import Sight
+from .sides import NUMPY, TORCH
+from .sources import modules_of
 from .stepping import public_methods, roles_of, setup_method, step_method
+from .values import Reading
 from .words import adapter
 
 GIVEN = (*PARAMETERS, "pairs", "layer", "layers", "model")

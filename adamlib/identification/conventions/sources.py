@@ -1,0 +1,90 @@
+"""Somebody's source: its syntax tree, its functions, and the libraries that it speaks of."""
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+# Methods that of all arrays only torch's have.
+IN_PLACE = {"mul_", "add_", "sub_", "lerp_", "addcmul_", "addcdiv_", "sqrt_", "copy_"}
+
+
+def source_tree(function: Any) -> ast.FunctionDef | ast.Lambda | None:
+    """Parse the source of a function; None where there is none."""
+    function = inspect.unwrap(function)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    code = getattr(function, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda) and [a.arg for a in node.args.args] == names:
+            return node
+        if isinstance(node, ast.FunctionDef):
+            return node
+    return None
+
+
+def functions_of(cls: type) -> list[Any]:
+    """List the functions of a class's own body, without their decorators."""
+    return [inspect.unwrap(f) for f in decorated(cls)]
+
+
+def decorated(cls: type) -> list[Any]:
+    """List the functions of a class's own body as they stand there."""
+    return [f for f in vars(cls).values() if inspect.isfunction(f)]
+
+
+def returned_names(tree: ast.FunctionDef) -> list[str]:
+    """Name what the last return statement of a function itself gives back; "" for no name."""
+    found: list[str] = []
+    stack: list[ast.AST] = [*tree.body[::-1]]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Return) and node.value:
+            parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            found = [getattr(part, "id", "") for part in parts]
+        elif not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            stack.extend(list(ast.iter_child_nodes(node))[::-1])
+    return found
+
+
+def modules_of(x: Any) -> set[str]:
+    """Name the libraries that the code of a function or class speaks of, by its globals."""
+    functions = [f for c in x.__mro__ for f in decorated(c)] if isinstance(x, type) else [x]
+    found: set[str] = set()
+    for function in functions:
+        function = getattr(function, "__func__", function)
+        # A decorator's library too, as that of @torch.no_grad().
+        while hasattr(function, "__wrapped__"):
+            home = getattr(function, "__globals__", {}).get("__name__", "")
+            found.add(str(home).partition(".")[0])
+            function = function.__wrapped__
+        if names_in(getattr(function, "__code__", None)) & IN_PLACE:
+            found.add("torch")
+        scope, code = getattr(function, "__globals__", {}), getattr(function, "__code__", None)
+        cells = [c.cell_contents for c in getattr(function, "__closure__", None) or () if full(c)]
+        values = [scope[name] for name in names_in(code) if name in scope] + cells
+        for value in values:
+            module = getattr(value, "__module__", None) or type(value).__module__
+            name = value.__name__ if inspect.ismodule(value) else module
+            found.add(str(name).partition(".")[0])
+            if isinstance(value, type):
+                found |= {c.__module__.partition(".")[0] for c in value.__mro__}
+    return found
+
+
+def full(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def names_in(code: Any) -> set[str]:
+    """Collect the names that compiled code uses, of functions within it too."""
+    if code is None:
+        return set()
+    inner = (names_in(c) for c in code.co_consts if inspect.iscode(c))
+    return set(code.co_names).union(*inner)
