@@ -28,7 +28,6 @@ def class_conventions(
 
 def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convention:
     """Put a convention together: make the optimizer, then call its step."""
-    options = options_of(subject.constructor, told)
     restore = restorer(subject.cls)
     defaults = {**hyperparameters(vars(subject.cls)), **defaults_of(subject.constructor)}
     if subject.instance is not None:
@@ -37,11 +36,11 @@ def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convent
     def run(arrays: Arrays, now: Convention) -> Step:
         restore()
         held = form.hold(arrays)
-        optimizer = made(subject, held, arrays, options)
+        optimizer = made(subject, held, arrays, told)
         now.defaults = {**attributes(optimizer), **now.defaults}
         return driven(subject, form, optimizer, held, now)
 
-    defaults |= hyperparameters(options)
+    defaults |= hyperparameters(options_of(subject.constructor, told))
     return Convention(f"{subject.says}, {form.says}", run, form.cut, defaults)
 
 

@@ -26,6 +26,7 @@ from .names import (
     options_of,
     role_of,
 )
+from .reading import read_function
 from .shapes import Sight, form_of, whole_forms
 from .sides import NUMPY, TORCH
 from .sources import modules_of, names_in
@@ -101,14 +102,14 @@ def state_of(x: Any, call: Call, held: Any, arrays: Arrays, reading: Reading) ->
     state |= {n: defaults.get(n, 0) for n in counter}
     missing = [n for n in names if n not in state]
     if missing:
-        state |= initialised(x, missing, held) or {
+        state |= initialised(x, missing, held, call.form) or {
             n: empty_of(call, n, arrays, reading) for n in missing
         }
     # In the order of the arguments, in which they come back.
     return {n: state[n] for n in call.roles if n in state}
 
 
-def initialised(x: Any, missing: list[str], held: Any) -> Values:
+def initialised(x: Any, missing: list[str], held: Any, form: Form) -> Values:
     """Ask the init function beside it, as init_state or initialize_adam, for the state."""
     found = [
         f
@@ -116,11 +117,15 @@ def initialised(x: Any, missing: list[str], held: Any) -> Values:
         if "init" in name.lower()
         and any(word in name.lower() for word in ("adam", "state", "opt", "moment"))
         and inspect.isfunction(f)
+        and f.__module__ == x.__module__
         and len([a for a in arguments_of(f) if a.required]) <= 1
     ]
     found.sort(key=lambda f: "adam" not in f.__name__.lower())
     for function in found[:1]:
-        wants = [a for a in arguments_of(function) if a.required]
+        wants = [a.name for a in arguments_of(function) if a.required]
+        seen = form_of(Sight(read_function(function, wants)), wants[0]) if wants else None
+        if seen and type(seen) is not type(form):
+            continue
         made = function(held) if wants else function()
         if isinstance(made, tuple) and len(made) == len(missing) > 1:
             return dict(zip(missing, made, strict=True))

@@ -14,7 +14,9 @@ from .names import (
     called,
     hyperparameters,
     is_number,
+    options_of,
     role_of,
+    with_betas,
 )
 from .reading import read_class
 from .shapes import Sight
@@ -118,21 +120,22 @@ def attributes(x: Any) -> dict[str, float | bool]:
     return hyperparameters(getattr(x, "__dict__", {}))
 
 
-def made(subject: Subject, held: Any, arrays: Arrays, options: Mapping[str, Any]) -> Any:
+def made(subject: Subject, held: Any, arrays: Arrays, told: Mapping[str, Any]) -> Any:
     """Construct the optimizer, or copy the one that was given, and set it up."""
     if subject.instance is not None and (subject.setup or not subject.holder):
         optimizer = copy.deepcopy(subject.instance)
     else:
-        optimizer = called(subject.cls, dict(constructed(subject, held, arrays, options)))
+        optimizer = called(subject.cls, dict(constructed(subject, held, arrays, told)))
     if subject.setup:
         getattr(optimizer, subject.setup)(held)
     return optimizer
 
 
 def constructed(
-    subject: Subject, held: Any, arrays: Arrays, options: Mapping[str, Any]
+    subject: Subject, held: Any, arrays: Arrays, told: Mapping[str, Any]
 ) -> Iterable[tuple[str, Any]]:
     """Give the values of a constructor's arguments; those of the object where one was given."""
+    options = options_of(subject.constructor, told)
     for a in subject.constructor:
         had = getattr(subject.instance, a.name, None)
         if a.name == subject.holder:
@@ -142,16 +145,16 @@ def constructed(
         elif is_number(had) or isinstance(had, (bool, str, tuple)):
             yield a.name, had
         elif a.required:
-            yield a.name, asked_for(subject, a, arrays, options)
+            yield a.name, asked_for(subject, a, arrays, told)
 
 
-def asked_for(subject: Subject, a: Argument, arrays: Arrays, options: Mapping[str, Any]) -> Any:
+def asked_for(subject: Subject, a: Argument, arrays: Arrays, told: Mapping[str, Any]) -> Any:
     """Give what a constructor asks for besides the parameters: a shape, a dict of options."""
     settings = settings_of(subject.reading, a.name)
     if a.role == "options" or settings:
-        must = [key for key in subject.reading.keys(a.name) if key in settings]
-        told = {role_of(name): value for name, value in options.items()}
-        return {key: told.get(role_of(key), USUAL[role_of(key)]) for key in must}
+        must, told = subject.reading.keys(a.name), with_betas(told)
+        wanted = [key for key in settings if key in must or role_of(key) in told]
+        return {key: told.get(role_of(key), USUAL[role_of(key)]) for key in wanted}
     if a.name.endswith("shapes"):
         return [array.shape for array in arrays]
     if "shape" in a.name:

@@ -118,8 +118,10 @@ class Layer:
 
     def take(self, grads: Sequence[NDArray]) -> None:
         """Set the gradients of the weight and of the bias."""
-        for key, grad in zip(keys(self.grads), grads, strict=True):
+        for key, array, grad in zip(keys(self.grads), self.arrays(), grads, strict=True):
             self.grads[key] = grad
+            if hasattr(array, "grad"):
+                array.grad = grad
 
 
 class Called(list[Any]):
