@@ -1,12 +1,20 @@
 """Every convention drives a right Adam beside adam_step; what cannot be driven is said."""
 
+import ast
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import traceback
+
 import numpy as np
 import pytest
 import torch
 
 import held
 from adamlib import adam_step, init_state
-from adamlib.identification.conventions import conventions
+from adamlib.identification.conventions import CannotTell, adapter, conventions, first_fitting
 from held import B1, B2, EPS, LR
 
 SHAPES = {
