@@ -274,13 +274,13 @@ class Foo:
             p -= self.rate * g
 
 
-def four(a, b, c, d):
+def four(a, h, q, z):
     return a
 
 
 ADAPTERS = {
     Foo: ["Foo(params, rate=...)", "optimizer.go(params, grads)"],
-    four: ["four(params, grads, c=..., d=...)"],
+    four: ["four(params, grads, q=..., z=...)"],
     print: ["print("],
     3: ["int("],
 }

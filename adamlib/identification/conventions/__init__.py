@@ -97,7 +97,9 @@ def conventions(
     elif callable(x):
         yield from function_conventions(x, told, kind)
     else:
-        says = f"{type(x).__name__} cannot be called, and no method of it is known as a step."
+        says = (
+            f"An object of {type(x).__name__} cannot be called, and has no method known as a step."
+        )
         raise CannotTell(f"{says}\n{adapter(x)}")
 
 
@@ -133,7 +135,13 @@ def made_conventions(
     options = options_of(arguments, told)
     fresh = [called(x, options)]
     known = {**defaults_of(arguments), **hyperparameters(options)}
-    for i, guess in enumerate(conventions(fresh[0], {}, kind)):
+    name = getattr(x, "__name__", "it")
+    try:
+        guesses = list(conventions(fresh[0], {}, kind))
+    except CannotTell:
+        says = f"No way is known to drive the {type(fresh[0]).__name__} that {name} returns."
+        raise CannotTell(f"{says}\n{adapter(x)}") from None
+    for i, guess in enumerate(guesses):
 
         def run(arrays: Arrays, now: Convention, i: int = i) -> Step:
             made = fresh.pop() if fresh else called(x, options)
@@ -142,5 +150,5 @@ def made_conventions(
                     return again.run(arrays, now)
             raise Misfit("it returned something else this time")
 
-        says = f"{getattr(x, '__name__', 'it')}({', '.join(options)}) returns {guess.says}"
+        says = f"{name}({', '.join(options)}) returns {guess.says}"
         yield Convention(says, run, guess.cut, {**guess.defaults, **known})

@@ -89,7 +89,7 @@ def seen(grad: NDArray, theirs: NDArray, empty: bool, convention: Convention) ->
     """Let the caller see a gradient that was changed in place, but not one that was cleared."""
     if empty and np.any(grad):
         convention.cleared = True
-    else:
+    if np.any(theirs):
         grad[...] = theirs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Arrays, Convention, Misfit, Step
+from .base import Arrays, CannotTell, Convention, Misfit, Step
 from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
 from .forms import Form, listed
@@ -67,6 +67,8 @@ def update_conventions(
     arguments = arguments_of(x)
     sight = sight_of(x, reading, kind)
     roles = roles_of(arguments, reading)
+    if unexplained := [n for n, role in roles.items() if not role]:
+        raise CannotTell(f"What is {unexplained[0]!r} of {x.__name__}?\n{adapter(x)}")
     # A state that need not be given is passed on all the same, where it comes back.
     for a in arguments:
         if a.role in (*MOMENTS, "state", "t") and a.name not in roles and keeps(a, reading):
