@@ -33,6 +33,7 @@ from .libraries import (
 from .loops import asks_for_gradients, loop_conventions
 from .names import GRADIENTS, USUAL, arguments_of, called, defaults_of, hyperparameters, options_of
 from .reading import read_function
+from .sources import name_of
 from .stepping import step_method
 from .words import adapter
 
@@ -124,7 +125,7 @@ def function_conventions(
     elif len([a for a in required if a.role not in USUAL]) == 1:
         yield from factory_conventions(x, reading, told, kind)
     else:
-        raise CannotTell(f"What do the arguments of {x.__name__} mean?\n{adapter(x)}")
+        raise CannotTell(f"What do the arguments of {name_of(x)} mean?\n{adapter(x)}")
 
 
 def made_conventions(
@@ -135,7 +136,7 @@ def made_conventions(
     options = options_of(arguments, told)
     fresh = [called(x, options)]
     known = {**defaults_of(arguments), **hyperparameters(options)}
-    name = getattr(x, "__name__", "it")
+    name = name_of(x)
     try:
         guesses = list(conventions(fresh[0], {}, kind))
     except CannotTell:

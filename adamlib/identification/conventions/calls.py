@@ -1,5 +1,6 @@
 """Call a step with what its arguments ask for, and make of its result the new parameters."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from .forms import Form, like, nothing
 from .names import GRADIENTS, PARAMETERS, USUAL, called, role_of
 
 Values = dict[str, Any]
+CHANGED = re.compile(r"^(new|next|updated|n)_?|_?(new|next|updated)$")
 
 
 @dataclass
@@ -31,10 +33,6 @@ class Call:
     returned: Sequence[str] = ()
     placed: bool = True
     meaning: str = ""
-
-    @property
-    def counted(self) -> bool:
-        return any(role_of(name) == "t" for name in self.returned)
 
     def named(self, *roles: str) -> list[str]:
         """Name the arguments of these roles."""
@@ -119,17 +117,25 @@ def carried(call: Call, result: Any, state: Values, before: Arrays) -> Any:
     """Keep the state that a step returned; return the parameters among what it returned."""
     if not isinstance(result, tuple) or (result and len(result) == len(before) and not state):
         return result
-    # By the names that it returns where they are its arguments', else in their order.
     names = list(call.returned) if len(call.returned) == len(result) else [""] * len(result)
-    places = [n if n in state else "" for n in names]
-    if not any(places):
+    places = [place_of(name, call, state) for name in names]
+    if set(places) - {""} != set(state) or len(set(places)) < len(places):
+        # Not by the names that it returns: in the order of the arguments.
         rest = len(result) - (1 if call.named(*PARAMETERS) else 0)
-        others = [n for n in state if call.counted or call.roles[n] != "t"][:rest]
-        places = [""] * (len(result) - len(others)) + others
+        places = [""] * (len(result) - len(list(state)[:rest])) + list(state)[:rest]
     for name, value in zip(places, result, strict=True):
         if name:
             state[name] = value
     return next((v for name, v in zip(places, result, strict=True) if not name), None)
+
+
+def place_of(name: str, call: Call, state: Values) -> str:
+    """Name the argument that a returned name stands for: m of m, new_m or m_next; or "" ."""
+    if name in state:
+        return name
+    role = role_of(CHANGED.sub("", name))
+    same_role = [n for n in state if role and call.roles[n] == role]
+    return same_role[0] if len(same_role) == 1 else ""
 
 
 def meant(before: Arrays, there: Arrays, result: Arrays, grads: Arrays) -> str:

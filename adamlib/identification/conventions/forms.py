@@ -7,6 +7,7 @@ it back. The gradients that it gives are the probe's own arrays wherever they ar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,31 @@ class Dict(Form):
     def read(self, held: Any) -> Arrays:
         found = [read(held[k]) for k in self.keys]
         return found if self.cut == "layers" else [np.concatenate([a.ravel() for a in found])]
+
+
+@dataclass(frozen=True)
+class DictModel(Dict):
+    """A model that has its parameters in one dict and their gradients in another."""
+
+    says: str = "a model with dicts of parameters and gradients"
+    names: tuple[str, str] = ("params", "grads")
+
+    def hold(self, arrays: Arrays) -> Any:
+        return SimpleNamespace(**dict(zip(self.names, (super().hold(arrays), {}), strict=True)))
+
+    def place(self, held: Any, grads: Arrays, convention: Convention) -> Callable[[], None]:
+        copies = [np.array(g) for g in grads]
+        setattr(held, self.names[1], self.given(copies))
+
+        def after() -> None:
+            left = getattr(held, self.names[1]) or dict.fromkeys(self.grad_keys, 0.0)
+            for key, grad, theirs in zip(self.grad_keys, grads, copies, strict=True):
+                seen(grad, theirs, not np.any(read(left[key])), convention)
+
+        return after
+
+    def read(self, held: Any) -> Arrays:
+        return super().read(getattr(held, self.names[0]))
 
 
 def pieces(array: NDArray, count: int) -> Arrays:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .sources import full, functions_of, names_in
+from .sources import full, functions_of, names_in, plain
 
 Restore = Callable[[], None]
 
@@ -26,7 +26,7 @@ def restorer(x: Any) -> Restore:
         kept = [remembered_class(c) for c in x.__mro__ if c.__module__ != "builtins"]
         functions = [f for c in x.__mro__ for f in functions_of(c)]
     else:
-        kept, functions = [], [inspect.unwrap(getattr(x, "__func__", x))]
+        kept, functions = [], [plain(x)]
     kept += [remembered(f) for f in functions if inspect.isfunction(f)]
 
     def restore() -> None:

@@ -12,7 +12,13 @@ from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
 from .forms import Form, listed
 from .fresh import restorer
-from .libraries import closed_over, is_torch, torch_run
+from .libraries import (
+    closed_over,
+    is_torch,
+    is_transformation,
+    torch_run,
+    transformation_convention,
+)
 from .names import (
     GRADIENTS,
     MOMENTS,
@@ -29,22 +35,23 @@ from .names import (
 from .reading import read_function
 from .shapes import Sight, form_of, whole_forms
 from .sides import NUMPY, TORCH
-from .sources import modules_of, names_in
+from .sources import modules_of, name_of, names_in, plain
 from .stepping import roles_of, step_method
 from .subjects import subject_of
 from .values import Reading
+from .words import adapter
 
 Told = Mapping[str, Any]
 
 
 def shown(x: Any) -> str:
     """Write a function as it is called."""
-    return f"{x.__name__}({', '.join(a.name for a in arguments_of(x) if a.required)})"
+    return f"{name_of(x)}({', '.join(a.name for a in arguments_of(x) if a.required)})"
 
 
 def constants_of(x: Any) -> dict[str, float | bool]:
     """Read the hyperparameters off a signature's defaults, a closure and the globals it names."""
-    function = inspect.unwrap(getattr(x, "__func__", x))
+    function = plain(x)
     scope = getattr(function, "__globals__", {})
     names = names_in(getattr(function, "__code__", None))
     in_globals = hyperparameters({n: scope[n] for n in sorted(names) if n in scope})
@@ -68,7 +75,7 @@ def update_conventions(
     sight = sight_of(x, reading, kind)
     roles = roles_of(arguments, reading)
     if unexplained := [n for n, role in roles.items() if not role]:
-        raise CannotTell(f"What is {unexplained[0]!r} of {x.__name__}?\n{adapter(x)}")
+        raise CannotTell(f"What is {unexplained[0]!r} of {name_of(x)}?\n{adapter(x)}")
     # A state that need not be given is passed on all the same, where it comes back.
     for a in arguments:
         if a.role in (*MOMENTS, "state", "t") and a.name not in roles and keeps(a, reading):
@@ -115,11 +122,11 @@ def initialised(x: Any, missing: list[str], held: Any, form: Form) -> Values:
     """Ask the init function beside it, as init_state or initialize_adam, for the state."""
     found = [
         f
-        for name, f in getattr(inspect.unwrap(x), "__globals__", {}).items()
+        for name, f in getattr(plain(x), "__globals__", {}).items()
         if "init" in name.lower()
         and any(word in name.lower() for word in ("adam", "state", "opt", "moment"))
         and inspect.isfunction(f)
-        and f.__module__ == x.__module__
+        and f.__module__ == plain(x).__module__
         and len([a for a in arguments_of(f) if a.required]) <= 1
     ]
     found.sort(key=lambda f: "adam" not in f.__name__.lower())
@@ -139,6 +146,9 @@ def initialised(x: Any, missing: list[str], held: Any, form: Form) -> Values:
 def empty_of(call: Call, name: str, arrays: Arrays, reading: Reading) -> Any:
     """Make zeros like the gradients, or a dict with what is looked up in it and never set."""
     zeros = [np.zeros_like(a) for a in arrays]
+    if parts := reading.parts(name):
+        empty = {"t": 0, **{role: call.form.hold(zeros) for role in MOMENTS}}
+        return tuple(copy.deepcopy(empty.get(role_of(part))) for part in parts)
     if call.roles[name] in MOMENTS:
         form = call.form
         prefixed = "d keys" in reading.under(name).get((), ())
@@ -198,7 +208,9 @@ def factory_conventions(
 
 def class_within(x: Any) -> type | None:
     """Return the one class of optimizers that a function names; None where there is none."""
-    function = inspect.unwrap(getattr(x, "__func__", x))
+    function = plain(x)
+    if isinstance(function, type):
+        return function
     try:
         seen = inspect.getclosurevars(function)
     except (TypeError, ValueError):
@@ -216,6 +228,8 @@ def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
         made = make(held)
         if is_torch(made):
             raise Misfit("a torch optimizer was made of arrays")
+        if is_transformation(made):
+            return transformation_convention(made).run(arrays, now)
         if inspect.isroutine(made) or not step_method(made) and callable(made):
             roles = roles_of(arguments_of(made), Reading(), holds=True) or {"grads": "gradients"}
             call = Call(made, roles, form, placed=False, meaning="value")

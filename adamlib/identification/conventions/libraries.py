@@ -16,7 +16,7 @@ from .names import PARAMETERS, Argument, arguments_of, defaults_of, hyperparamet
 from .reading import Reader
 from .shapes import Sight, form_of
 from .sides import JAX, NUMPY, torch_parameter, torch_view
-from .sources import modules_of
+from .sources import modules_of, plain
 from .values import Value
 
 Told = Mapping[str, Any]
@@ -112,13 +112,16 @@ def keras_convention(x: Any, told: Told) -> Convention:
     def run(arrays: Arrays, now: Convention) -> Step:
         import keras
 
-        variables = [keras.Variable(a, dtype="float64") for a in arrays]
-        optimizer = cls.from_config(config)
+        jax_side = keras.backend.backend() == "jax"
+        with in_float64(jax_side):
+            variables = [keras.Variable(a, dtype="float64") for a in arrays]
+            optimizer = cls.from_config(config)
 
         def step(grads: Arrays) -> Arrays:
-            tensors = [keras.ops.convert_to_tensor(g) for g in grads]
-            optimizer.apply_gradients(list(zip(tensors, variables, strict=True)))
-            return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+            with in_float64(jax_side):
+                tensors = [keras.ops.convert_to_tensor(g) for g in grads]
+                optimizer.apply_gradients(list(zip(tensors, variables, strict=True)))
+                return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
         return step
 
@@ -219,7 +222,7 @@ def triple_convention(functions: Sequence[Callable[..., Any]]) -> Convention:
 def closed_over(function: Any) -> dict[str, float | bool]:
     """Read the hyperparameters that a function closes over."""
     try:
-        variables = inspect.getclosurevars(inspect.unwrap(getattr(function, "__func__", function)))
+        variables = inspect.getclosurevars(plain(function))
     except (TypeError, ValueError):
         return {}
     return hyperparameters(variables.nonlocals)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Convention, Misfit, Step, read
 from .names import PARAMETERS, Argument, called, defaults_of, hyperparameters, options_of
+from .sources import name_of
 from .values import Reading
 
 PATIENCE = 30.0  # seconds until a loop that asks for nothing is given up
@@ -43,7 +44,7 @@ def loop_conventions(
         return replayed(x, asked, pair, values_of(arguments, asked, options, arrays[0]))
 
     shown = ", ".join(a.name for a in arguments if a.required)
-    says = f"{x.__name__}({shown}), a loop that calls {asked} for the gradient"
+    says = f"{name_of(x)}({shown}), a loop that calls {asked} for the gradient"
     defaults = {**defaults_of(arguments), **hyperparameters(options)}
     yield Convention(says, run, "one array", defaults)
 

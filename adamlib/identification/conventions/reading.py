@@ -120,6 +120,7 @@ class Scope(Expressions):
             if value.path and not value.parts:
                 self.mark(value, "unpacked")
             for i, part in enumerate(target.elts):
+                self.mark(value, f"part {i} {getattr(part, 'id', '')}")
                 self.bind(part, value.parts[i] if i < len(value.parts) else value.at(str(i)))
         elif isinstance(target, ast.Attribute) and is_self(target.value):
             # An attribute that once held an argument goes on doing so: theta = theta - step.

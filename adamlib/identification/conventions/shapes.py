@@ -1,11 +1,11 @@
 """Which form the parameters have, by what the code does with them or by their name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .base import Cut
-from .forms import KEYS, Dict, DictsOfLayers, Form, Layers, OneArray, Scalars, listed
-from .names import role_of
-from .sides import NUMPY, Leaf, Side
+from .forms import KEYS, Dict, DictModel, DictsOfLayers, Form, Layers, OneArray, Scalars, listed
+from .names import GRADIENTS, PARAMETERS, role_of
+from .sides import NUMPY, Leaf, Side, numpy_gradient
 from .things import Layer
 from .values import Reading
 
@@ -28,6 +28,8 @@ def form_of(sight: Sight, root: str, grads: str = "", role: str = "") -> Form | 
     ``grads``: the root of the gradients' argument, where there is one.
     """
     uses, attributes = sight.reading.under(root), sight.reading.attributes(root)
+    if model := model_of_dicts(sight, root):
+        return model
     if attributes & OF_MODELS or role == "model":
         return layers_of(sight, root, model=True)
     collections = any(p[:2] == ("[]", ".params") for p in uses) or role in ("layers", "layer")
@@ -40,10 +42,25 @@ def form_of(sight: Sight, root: str, grads: str = "", role: str = "") -> Form | 
     if any(path[:1] == ("[]",) for path in uses):
         if "keys" in uses.get(("[]",), ()) or any(path[:2] == ("[]", "{}") for path in uses):
             return dicts_of_layers(sight, root, grads)
-        return list_of(sight, attributes)
+        return list_of(sight, root)
     if "number" in uses.get((), ()):
         return OneArray(sight.side.leaf, sight.side.gradient)
     return by_role(sight, role)
+
+
+def model_of_dicts(sight: Sight, root: str) -> Form | None:
+    """Return the form of a model whose parameters lie in a dict of it, and its gradients too."""
+    uses = sight.reading.under(root)
+    keyed = [p[0][1:] for p, marks in uses.items() if len(p) == 1 and "keys" in marks]
+    keyed += [p[0][1:] for p in uses if p[1:] == ("{}",)]
+    params = [name for name in keyed if role_of(name) in PARAMETERS]
+    grads = [name for name in keyed if role_of(name) in GRADIENTS]
+    if not params or not grads:
+        return None
+    prefix = "d" if "d keys" in uses.get((f".{grads[0]}",), ()) else ""
+    keys = tuple(prefix + k for k in KEYS)
+    names = (params[0], grads[0])
+    return DictModel(sight.side.leaf, sight.side.gradient, grad_keys=keys, names=names)
 
 
 def layers_of(sight: Sight, root: str, model: bool) -> Form:
@@ -100,13 +117,17 @@ def dicts_of_layers(sight: Sight, root: str, grads: str) -> Form:
     return DictsOfLayers(sight.side.leaf, sight.side.gradient, grad_keys=keys)
 
 
-def list_of(sight: Sight, attributes: set[str]) -> Form:
+def list_of(sight: Sight, root: str) -> Form:
     """A list of arrays; of parameters, where it looks for .grad; of numbers without NumPy."""
+    attributes = sight.reading.attributes(root)
     if not attributes & CELLS:
         return listed(sight.side)
     if sight.side is NUMPY and not sight.numpy and not attributes & {"numpy", "assign_sub"}:
         return Scalars()
-    return listed(sight.side, cells=True)
+    form = listed(sight.side, cells=True)
+    ends = [path[-2:] for path in sight.reading.under(root)]
+    tensors = sight.side is NUMPY and {(".grad", ".data"), (".grad", ".value")} & set(ends)
+    return replace(form, grad_leaf=numpy_gradient) if tensors else form
 
 
 def by_role(sight: Sight, role: str) -> Form | None:
@@ -128,10 +149,10 @@ def whole_forms(sight: Sight, root: str, grads: str, holds: bool) -> list[Form]:
     asked = role or ("parameter" if grads_role == "gradient" else "parameters")
     seen = seen or by_role(sight, asked)
     if type(seen) is Form and not grads:
-        seen = listed(sight.side, cells=True)
-    return (
-        [seen, *others(sight, asked, holds and not grads)] if seen else others(sight, asked, holds)
-    )
+        cells = listed(sight.side, cells=True)
+        seen = replace(seen, leaf=cells.leaf, says=cells.says)
+    rest = others(sight, asked, holds and not grads)
+    return [seen, *rest] if seen else rest
 
 
 def others(sight: Sight, role: str, held: bool) -> list[Form]:

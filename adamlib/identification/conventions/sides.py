@@ -24,6 +24,11 @@ def numpy_parameter(array: NDArray) -> Any:
     return array.copy().view(Parameter)
 
 
+def numpy_gradient(array: NDArray) -> Any:
+    """The same memory, with .data, for gradients that are tensors themselves."""
+    return array.view(Parameter)
+
+
 def torch_leaf(array: NDArray) -> Any:
     return torch_view(array.copy())
 

@@ -1,6 +1,7 @@
 """Somebody's source: its syntax tree, its functions, and the libraries that it speaks of."""
 
 import ast
+import functools
 import inspect
 import textwrap
 from typing import Any
@@ -9,9 +10,21 @@ from typing import Any
 IN_PLACE = {"mul_", "add_", "sub_", "lerp_", "addcmul_", "addcdiv_", "sqrt_", "copy_"}
 
 
+def plain(x: Any) -> Any:
+    """Return the function within a partial, a method or a decorated function."""
+    while isinstance(x, functools.partial):
+        x = x.func
+    return inspect.unwrap(getattr(x, "__func__", x))
+
+
+def name_of(x: Any) -> str:
+    """Return what a function or a partial of one is called."""
+    return getattr(x, "__name__", "") or getattr(plain(x), "__name__", type(x).__name__)
+
+
 def source_tree(function: Any) -> ast.FunctionDef | ast.Lambda | None:
     """Parse the source of a function; None where there is none."""
-    function = inspect.unwrap(function)
+    function = plain(function)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, ValueError):
@@ -52,6 +65,8 @@ def returned_names(tree: ast.FunctionDef) -> list[str]:
 
 def modules_of(x: Any) -> set[str]:
     """Name the libraries that the code of a function or class speaks of, by its globals."""
+    while isinstance(x, functools.partial):
+        x = x.func
     functions = [f for c in x.__mro__ for f in decorated(c)] if isinstance(x, type) else [x]
     found: set[str] = set()
     for function in functions:

@@ -145,6 +145,9 @@ class Model:
 
     params = trainable_variables = trainable_weights = weights = parameters
 
+    def named_parameters(self) -> list[tuple[str, Any]]:
+        return [(f"parameter {i}", p) for i, p in enumerate(self.parameters)]
+
     @property
     def grads(self) -> Called:
         return Called(grad for layer in self.layers for grad in values(layer.grads))

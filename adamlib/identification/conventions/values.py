@@ -48,6 +48,11 @@ class Reading:
         """Name every attribute that is read or set of an argument or of what lies in it."""
         return {part[1:] for path in self.under(root) for part in path if part.startswith(".")}
 
+    def parts(self, root: str) -> list[str]:
+        """List the names into which an argument is unpacked."""
+        marks = self.under(root).get((), set())
+        return [m.split(" ")[2] for m in sorted(marks) if m.startswith("part ")]
+
     def keys(self, root: str) -> list[str]:
         """List the constant keys of an argument, in the order of their use."""
         found = self.under(root).get((), set())

@@ -1,9 +1,11 @@
 """The shortest adapter for an object, with its own names filled in."""
 
+import functools
 import inspect
 from typing import Any
 
 from .names import GRADIENTS, PARAMETERS, Argument, arguments_of
+from .sources import name_of
 from .stepping import public_methods
 
 
@@ -21,8 +23,8 @@ def adapter(x: Any) -> str:
         return step
     """
     lines = ["Write what it lacks:", "def factory(params):"]
-    if inspect.isroutine(x):
-        call = f"{getattr(x, '__name__', 'f')}({written(arguments_of(x), True)})"
+    if inspect.isroutine(x) or isinstance(x, functools.partial):
+        call = f"{name_of(x)}({written(arguments_of(x), True)})"
     else:
         cls = x if isinstance(x, type) else type(x)
         methods = {n: arguments_of(f) for n, f in public_methods(cls).items()}
