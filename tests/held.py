@@ -214,6 +214,31 @@ class HoldsAndTakes(Settings):
         return self.params
 
 
+class OfTensors(Settings):
+    def __init__(self, parameters, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-6):
+        super().__init__(lr, beta1, beta2, eps)
+        self.parameters = parameters
+        self.m = [np.zeros_like(p.data) for p in parameters]
+
+    def step(self, zero=True):
+        self.t += 1
+        for i, p in enumerate(self.parameters):
+            p.data -= self.change(i, p.grad.data)
+            if zero:
+                p.grad.data *= 0
+
+
+class OfDicts(Settings):
+    def __init__(self, model, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-6):
+        super().__init__(lr, beta1, beta2, eps)
+        self.model = model
+
+    def step(self):
+        self.t += 1
+        for key, p in self.model.params.items():
+            self.model.params[key] = p - self.change(key, self.model.grads[key])
+
+
 class KerasLike(Settings):
     def apply_gradients(self, grads_and_vars):
         self.t += 1
@@ -262,6 +287,21 @@ def back(theta, grad, v, m, t, lr=0.01):
     t = t + 1
     change, m, v = moved(m, v, grad, t, lr)
     return theta - change, m, v, t
+
+
+def renamed(params, grads, m, v, t, lr=0.01):
+    t += 1
+    both = [moved(mi, vi, g, t, lr) for mi, vi, g in zip(m, v, grads, strict=True)]
+    new = [p - change for p, (change, _, _) in zip(params, both, strict=True)]
+    first = [m for _, m, _ in both]
+    second = [v for _, _, v in both]
+    return new, first, second, t
+
+
+def in_tuple(theta, g, state, lr=0.01):
+    m, v, t = state
+    change, m, v = moved(m, v, g, t + 1, lr)
+    return theta - change, (m, v, t + 1)
 
 
 def config_style(w, dw, config=None):

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import traceback
+from functools import partial
 
 import numpy as np
 import pytest
@@ -112,6 +113,8 @@ CASES = {
     "numbers": (held.Numbers, "scalars", "numbers with .data and .grad", ALL),
     "cells": (held.Cells, "", "a list of parameters with .grad", ALL),
     "holds and takes": (held.HoldsAndTakes, "", "HoldsAndTakes(params)", ALL),
+    "tensors": (held.OfTensors, "", "a list of parameters with .grad", ALL),
+    "model of dicts": (held.OfDicts, "layers", "a model with dicts", ALL),
     "Keras-like": (held.KerasLike, "", "pairs of gradient and variable", ALL),
     "options": (held.OfOptions, "layers", "a list of dicts, one a layer", ALL),
     "object": (held.Lists(), "", "an object of Lists", ALL),
@@ -122,6 +125,10 @@ CASES = {
     "lambda": (lambda params: held.Cells(params), "", "returns", ALL),
     "nine arguments": (held.nine, "one array", "nine(p, g, m, v, t, lr, b1, b2, eps)", ALL),
     "state back": (held.back, "one array", "state passed in and out", {"lr": LR}),
+    "renamed": (held.renamed, "", "renamed(params, grads, m, v, t)", {"lr": LR}),
+    "state in a tuple": (held.in_tuple, "one array", "in_tuple(theta, g, state)", {"lr": LR}),
+    "partial": (partial(held.nine, lr=LR, b1=B1, b2=B2, eps=EPS), "one array", "nine(p, g", ALL),
+    "torch partial": (partial(TorchAdam, lr=LR), "", "TorchAdam(params) returns", ALL),
     "config": (held.config_style, "one array", "config_style(w, dw)", {"lr": LR}),
     "initialize_adam": (held.with_adam, "layers", "a dict of arrays", {"lr": LR}),
     "globals": (held.of_globals, "one array", "of_globals(theta, grad)", {}),
@@ -367,7 +374,16 @@ class ZeroesTorch(TorchAdam):
 
 
 @pytest.mark.parametrize(
-    "x", [held.Cells, held.Numbers, held.OfLayers, TorchLoop, ZeroesTorch, held.of_cells]
+    "x",
+    [
+        held.Cells,
+        held.OfTensors,
+        held.Numbers,
+        held.OfLayers,
+        TorchLoop,
+        ZeroesTorch,
+        held.of_cells,
+    ],
 )
 def test_cleared_gradients_are_a_remark_and_no_change(x):
     convention = next(conventions(x))
