@@ -183,6 +183,32 @@ def test_a_wrong_adam_is_driven_as_it_is(name):
     assert np.abs(path - expected(cut)).max() > 1e-6
 
 
+def test_a_method_is_that_of_a_copy():
+    optimizer = held.Lists()
+    convention = next(conventions(optimizer.step))
+    for _ in range(2):
+        np.testing.assert_allclose(driven(convention)[0], expected(""), rtol=0, atol=1e-12)
+    assert optimizer.t == 0
+
+
+def test_names_tell_where_there_is_no_source():
+    scope = {}
+    with open(held.__file__) as file:
+        exec(compile(file.read(), "<nowhere>", "exec"), scope)
+    for name in (
+        "Lists",
+        "GradsFirst",
+        "NewValue",
+        "Cells",
+        "KerasLike",
+        "OfModel",
+        "nine",
+        "loop",
+    ):
+        convention, (path, _) = first_fitting(conventions(scope[name], ALL), driven)
+        np.testing.assert_allclose(path, expected(convention.cut), rtol=0, atol=1e-12)
+
+
 def test_what_is_told_is_passed_on():
     convention = next(conventions(held.Lists, {"lr": 0.1, "eps": 1e-3}))
     np.testing.assert_allclose(driven(convention)[0], expected("", lr=0.1, eps=1e-3), atol=1e-12)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Arrays, CannotTell, Convention, Misfit, Step
+from .base import OF_THE_CALL, Arrays, CannotTell, Convention, Misfit, Step
 from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
 from .forms import Form, listed
@@ -37,7 +37,7 @@ from .shapes import Sight, form_of, whole_forms
 from .sides import NUMPY, TORCH
 from .sources import modules_of, name_of, names_in, plain
 from .stepping import roles_of, step_method
-from .subjects import subject_of
+from .subjects import attributes, subject_of
 from .values import Reading
 from .words import adapter
 
@@ -90,12 +90,17 @@ def update_conventions(
         def run(arrays: Arrays, now: Convention, form: Form = form) -> Step:
             restore()
             held = form.hold(arrays)
-            call = Call(x, roles, form, options, returned=reading.returned, placed=False)
+            call = Call(copied(x), roles, form, options, returned=reading.returned, placed=False)
             call.state = state_of(x, call, held, arrays, reading)
             return steps_of(call, held, now, here)
 
         state = ", state passed in and out" if {*MOMENTS, "state"} & set(roles.values()) else ""
         yield Convention(f"{shown(x)}, {form.says}{state}", run, form.cut, defaults)
+
+
+def copied(x: Any) -> Any:
+    """Return a function as it is, but the method of an object as that of a copy of it."""
+    return getattr(copy.deepcopy(x.__self__), x.__name__) if inspect.ismethod(x) else x
 
 
 def keeps(a: Argument, reading: Reading) -> bool:
@@ -135,7 +140,10 @@ def initialised(x: Any, missing: list[str], held: Any, form: Form) -> Values:
         seen = form_of(Sight(read_function(function, wants)), wants[0]) if wants else None
         if seen and type(seen) is not type(form):
             continue
-        made = function(held) if wants else function()
+        try:
+            made = function(held) if wants else function()
+        except OF_THE_CALL:  # another function's
+            continue
         if isinstance(made, tuple) and len(made) == len(missing) > 1:
             return dict(zip(missing, made, strict=True))
         if len(missing) == 1:
@@ -235,12 +243,8 @@ def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
             call = Call(made, roles, form, placed=False, meaning="value")
             return steps_of(call, held, now, here)
         if step_method(made):
-            now.defaults = {**subject_defaults(made), **now.defaults}
+            now.defaults = {**attributes(made), **now.defaults}
             return driven(subject_of(made, kind), form, made, held, now)
         raise TypeError(f"the factory returned {type(made).__name__} (expected a function)")
 
     return run
-
-
-def subject_defaults(made: Any) -> dict[str, float | bool]:
-    return hyperparameters(getattr(made, "__dict__", {}))

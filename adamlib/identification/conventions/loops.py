@@ -26,11 +26,14 @@ class Ended(BaseException):
 def asks_for_gradients(arguments: list[Argument], reading: Reading) -> str:
     """Name the argument that is called for the gradient; "" where there is none."""
     asked = [a for a in arguments if "called" in reading.under(a.name).get((), ())]
-    for roles in (("gradient function",), ("gradient", "gradients"), ("function",), ("",)):
-        for a in asked:
-            if a.role in roles and a.required:
-                return a.name
-    return ""
+    if not reading.uses:  # no source: the names alone
+        loops = "steps" in {a.role for a in arguments}
+        asked = [
+            a for a in arguments if a.role == "gradient function" or a.role == "gradient" and loops
+        ]
+    order = ["gradient function", "gradient", "gradients", "function", ""]
+    required = [a for a in asked if a.required and a.role in order]
+    return min(required, key=lambda a: order.index(a.role)).name if required else ""
 
 
 def loop_conventions(
