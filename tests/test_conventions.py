@@ -291,6 +291,15 @@ def test_an_exception_of_the_users_code_comes_as_it_was(cls, error, line):
     assert line in traceback.extract_tb(caught.value.__traceback__)[-1].line
 
 
+def broken(params):
+    return lambda grads: [None + p for p in params]
+
+
+def test_a_broken_numpy_factory_is_not_called_a_torch_one():
+    with pytest.raises(TypeError, match="'NoneType' and 'float'"):
+        first_fitting(conventions(broken), driven)
+
+
 def test_where_all_guesses_fail_the_first_error_stands():
     guesses = list(conventions(NeverFits))
     assert len(guesses) > 1

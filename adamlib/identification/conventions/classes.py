@@ -10,6 +10,7 @@ from .forms import KEYS, Dict, Form, Layers
 from .fresh import restorer
 from .names import GRADIENTS, PARAMETERS, called, defaults_of, hyperparameters, options_of
 from .shapes import form_of, whole_forms
+from .sources import globals_of
 from .stepping import HOOKS
 from .subjects import Subject, attributes, made, subject_of
 
@@ -29,7 +30,8 @@ def class_conventions(
 def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convention:
     """Put a convention together: make the optimizer, then call its step."""
     restore = restorer(subject.cls)
-    defaults = {**hyperparameters(vars(subject.cls)), **defaults_of(subject.constructor)}
+    constants = {**globals_of(subject.cls), **vars(subject.cls)}
+    defaults = {**hyperparameters(constants), **defaults_of(subject.constructor)}
     if subject.instance is not None:
         defaults |= attributes(subject.instance)
 

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ from .names import (
 from .reading import read_function
 from .shapes import Sight, form_of, whole_forms
 from .sides import NUMPY, TORCH
-from .sources import modules_of, name_of, names_in, plain
+from .sources import globals_of, modules_of, name_of, plain
 from .stepping import roles_of, step_method
 from .subjects import attributes, subject_of
 from .values import Reading
@@ -51,11 +52,8 @@ def shown(x: Any) -> str:
 
 def constants_of(x: Any) -> dict[str, float | bool]:
     """Read the hyperparameters off a signature's defaults, a closure and the globals it names."""
-    function = plain(x)
-    scope = getattr(function, "__globals__", {})
-    names = names_in(getattr(function, "__code__", None))
-    in_globals = hyperparameters({n: scope[n] for n in sorted(names) if n in scope})
-    return {**in_globals, **closed_over(function), **defaults_of(arguments_of(x))}
+    in_globals = hyperparameters(globals_of(x))
+    return {**in_globals, **closed_over(x), **defaults_of(arguments_of(x))}
 
 
 def sight_of(x: Any, reading: Reading, kind: str | None) -> Sight:
@@ -162,8 +160,7 @@ def empty_of(call: Call, name: str, arrays: Arrays, reading: Reading) -> Any:
         prefixed = "d keys" in reading.under(name).get((), ())
         if hasattr(form, "grad_keys") and not prefixed:
             return form.hold(zeros)
-        given = form.given(zeros)
-        return given
+        return form.given(zeros)
     marks = reading.under(name).get((), set())
     state: Values = {}
     for key in reading.keys(name):
@@ -192,11 +189,9 @@ def factory_conventions(
     defaults = {**constants_of(x), **hyperparameters(options)}
     inner = class_within(x)
     libraries = modules_of(x)
-    torch = (
-        kind == "torch"
-        or kind is None
-        and (bool(inner) and is_torch(inner) or "torch" in libraries)
-    )
+    torch = kind == "torch"
+    if kind is None:
+        torch = "torch" in libraries or is_torch(inner)
 
     def make(held: Any) -> Any:
         return called(x, {name: held, **options})
@@ -210,7 +205,8 @@ def factory_conventions(
         for form in forms:
             run = numpy_run(make, form, kind)
             yield Convention(f"{says} a step, {form.says}", run, form.cut, defaults)
-    if torch or kind is None and not inner:
+    # What it calls elsewhere may make one, if torch is there at all.
+    if torch or kind is None and not inner and "torch" in sys.modules:
         yield Convention(f"{says} a torch optimizer", torch_run(make), "", defaults)
 
 

@@ -63,6 +63,17 @@ def returned_names(tree: ast.FunctionDef) -> list[str]:
     return found
 
 
+def globals_of(x: Any) -> dict[str, Any]:
+    """Return the globals that a function, or the methods of a class, name."""
+    functions = functions_of(x) if isinstance(x, type) else [plain(x)]
+    found: dict[str, Any] = {}
+    for function in functions:
+        scope = getattr(function, "__globals__", {})
+        names = names_in(getattr(function, "__code__", None))
+        found |= {name: scope[name] for name in sorted(names) if name in scope}
+    return found
+
+
 def modules_of(x: Any) -> set[str]:
     """Name the libraries that the code of a function or class speaks of, by its globals."""
     while isinstance(x, functools.partial):

@@ -112,12 +112,21 @@ def settings_of(reading: Reading, name: str) -> list[str]:
     """List the hyperparameters that are looked up in an argument: it is a dict of options."""
     marks = reading.under(name).get((), set())
     keys = [mark.split(" ", 1)[1] for mark in marks if mark.startswith(("key ", "optional "))]
-    return [key for key in keys if role_of(key) in USUAL]
+    found = [key for key in keys if role_of(key) in USUAL]
+    # The b1 and b2 of a net are biases.
+    return found if any(role_of(key) not in ("beta1", "beta2") for key in found) else []
 
 
 def attributes(x: Any) -> dict[str, float | bool]:
-    """Read the hyperparameters that an object holds."""
-    return hyperparameters(getattr(x, "__dict__", {}))
+    """Read the hyperparameters that an object holds, also in a dict of options or a first group."""
+    held = dict(getattr(x, "__dict__", {}))
+    groups = held.get("param_groups") or [{}]
+    inner = [
+        held.get(name) for name in ("defaults", "options", "config", "settings", "hyperparams")
+    ]
+    for values in (groups[0], *inner):
+        held |= values if isinstance(values, dict) else {}
+    return hyperparameters(held)
 
 
 def made(subject: Subject, held: Any, arrays: Arrays, told: Mapping[str, Any]) -> Any:
