@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from adamlib import DIALECTS, Adam, AdamState, Dialect, adam_step, convert_eps, convert_state
+from adamlib.conversion.eps import BESIDE_THE_ROOT, UNDER_THE_ROOT
+from adamlib.dialects import CHOICES, FORMULAS
 
 BETAS = (0.9, 0.999)
-DIVIDING = [name for name, rule in DIALECTS.items() if rule.eps_placement != "none"]
+FORMS = (*BESIDE_THE_ROOT, *UNDER_THE_ROOT)
+DIVIDING = [name for name, rule in DIALECTS.items() if rule.eps_placement in FORMS]
 
 
 # An eps.
@@ -474,3 +477,13 @@ def test_the_states_of_some_with_amsgrad_and_some_without_are_not_one():
     optimizer.step()
     with pytest.raises(ValueError, match="some parameters have AMSGrad, some not"):
         convert_state(optimizer.state_dict(), "torch", "numpy")
+
+
+def test_a_formula_that_is_neither_form_is_refused(monkeypatch):
+    """A new row of FORMULAS says nothing about how its eps compares with another's."""
+    monkeypatch.setitem(FORMULAS, "nested", FORMULAS["outside"])
+    monkeypatch.setitem(CHOICES, "eps_placement", tuple(FORMULAS))
+    monkeypatch.setitem(DIALECTS, "nested", Dialect("nested", "nowhere", eps_placement="nested"))
+    for source, target in (("nested", "pytorch"), ("pytorch", "nested")):
+        with pytest.raises(ValueError, match="'nested' takes .* neither of the two forms"):
+            convert_eps(1e-8, source, target)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,22 @@ def test_every_dialect_is_complete(name):
     assert 0 < dialect.eps < 1 or dialect.eps_placement == "none"
     assert dialect.eps_placement in FORMULAS
     assert str(dialect).startswith(f"{name}: θ ← ")
+
+
+def test_the_prose_counts_the_updates_as_they_are():
+    """Where eps stands, and whether there is a correction: as notebook 07 groups them."""
+    groups: dict[tuple[str, bool], list[bool]] = {}
+    for d in DIALECTS.values():
+        groups.setdefault((d.eps_placement, d.corrects_exp_avg_sq), []).append(d.special is None)
+    words = "no one two three four five six seven eight nine ten".split()
+    updates, as_they_come = words[len(groups)], words[sum(map(any, groups.values()))]
+    root = Path(__file__).parent.parent
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert f"{updates} updates, {as_they_come} of them as they come" in readme
+    notebook = (root / "notebooks" / "07_which_adam_is_this.ipynb").read_text(encoding="utf-8")
+    assert f"[{updates} updates, {as_they_come} as they come]" in notebook
+    assert f"{as_they_come.capitalize()} as they come: " in notebook
+    assert f"make it {updates}." in notebook
 
 
 def test_no_two_dialects_have_one_source():
@@ -87,8 +104,7 @@ MAKERS = {
         (
             dict(eps_placement="outsied"),
             ValueError,
-            "Unknown eps_placement: 'outsied' (expected one of outside, hat, inside, "
-            "inside-uncorrected, none)",
+            f"Unknown eps_placement: 'outsied' (expected one of {', '.join(FORMULAS)})",
         ),
         (dict(eps_placement="Outside"), ValueError, "Unknown eps_placement: 'Outside' (expected"),
         (dict(eps_placement=None), ValueError, "Unknown eps_placement: None (expected"),

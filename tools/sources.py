@@ -137,6 +137,8 @@ def missing(page: str, cited: list[Citation], sources: list[tuple[str, str]]) ->
             yield f"{note.key}: nothing cites it"
         if not re.search(r"^- Read: \S", note.text, re.MULTILINE):
             yield f"{note.key}: it does not say how it was read (- Read: ...)"
+        if not re.search(r"^- Cited in: ", note.text, re.MULTILINE):
+            yield f"{note.key}: it has no line that says where it is cited (- Cited in: –)"
         if not re.search(r"^- Says: \S", note.text, re.MULTILINE):
             yield f"{note.key}: it does not say what the course relies on (- Says: ...)"
     known = plain(page).casefold()

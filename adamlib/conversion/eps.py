@@ -7,6 +7,7 @@ from ..checks import check_count, check_hyperparameters
 from ..dialects import Dialect, find_dialect
 from ..moments import bias_correction
 
+BESIDE_THE_ROOT = ("outside", "hat")
 UNDER_THE_ROOT = ("inside", "inside-uncorrected")
 
 
@@ -88,6 +89,10 @@ def convert_eps(
     for rule in rules:
         if rule.eps_placement == "none":
             raise ValueError(f"{asked}: {rule.name!r} has no eps")
+        if rule.eps_placement not in (*BESIDE_THE_ROOT, *UNDER_THE_ROOT):
+            raise ValueError(
+                f"{asked}: {rule.name!r} takes {rule.quotient}, neither of the two forms"
+            )
     lengths = [_length(rule, *corrections) for rule in rules]
     if not math.isclose(*lengths, rel_tol=1e-12):
         raise ValueError(
