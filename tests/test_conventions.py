@@ -445,6 +445,26 @@ def test_no_thread_is_left(x):
     assert not loops()
 
 
+def moves_before_it_asks(grad, x, n_iter=100, lr=LR):
+    m = v = 0.0
+    for t in range(1, n_iter + 1):
+        x = x - lr * (m / (1 - B1**t)) / ((v / (1 - B2**t)) ** 0.5 + EPS)
+        g = grad(x)
+        m, v = B1 * m + (1 - B1) * g, B2 * v + (1 - B2) * g**2
+    return x
+
+
+def test_a_loop_that_moves_before_it_asks_is_a_step_late():
+    path, _ = driven(next(conventions(moves_before_it_asks)))
+    start, rows = problem("one array")
+    np.testing.assert_array_equal(path[0], start[0])
+    # One gradient, and the corrections of step 2.
+    (g,), t = rows[0], 2
+    m, v = (1 - B1) * g, (1 - B2) * g**2
+    change = LR * (m / (1 - B1**t)) / (np.sqrt(v / (1 - B2**t)) + EPS)
+    np.testing.assert_allclose(path[1], start[0] - change, rtol=0, atol=1e-12)
+
+
 def breaks_at_three(grad, x0, n_iter=10):
     x = x0
     for t in range(n_iter):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Convention, Misfit, Step, read
 from .names import PARAMETERS, Argument, called, defaults_of, hyperparameters, options_of
-from .sources import name_of
+from .sources import asks_late, name_of
 from .values import Reading
 
 PATIENCE = 30.0  # seconds until a loop that asks for nothing is given up
@@ -41,10 +41,12 @@ def loop_conventions(
 ) -> Iterator[Convention]:
     """Give the one convention of a loop that calls ``asked`` for its gradients."""
     options = options_of(arguments, told)
+    late = asks_late(x, asked)
     pair = "unpacked" in reading.uses.get((asked, "()"), ())
 
     def run(arrays: Arrays, now: Convention) -> Step:
-        return replayed(x, asked, pair, values_of(arguments, asked, options, arrays[0]))
+        values = values_of(arguments, asked, options, arrays[0])
+        return replayed(Replay(x, asked, pair, values), late)
 
     shown = ", ".join(a.name for a in arguments if a.required)
     says = f"{name_of(x)}({shown}), a loop that calls {asked} for the gradient"
@@ -116,19 +118,26 @@ class Replay:
         return read(value)
 
 
-def replayed(function: Any, asked: str, pair: bool, values: dict[str, Any]) -> Step:
-    """Start a loop in a thread that ends as soon as the step is dropped."""
-    replay = Replay(function, asked, pair, values)
+def replayed(replay: Replay, late: bool) -> Step:
+    """Start a loop in a thread that ends as soon as the step is dropped.
+
+    ``late``: it has taken its step when it asks, with the gradients of the steps before.
+    """
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(replay.run,), daemon=True)
     thread.start()
 
     def step(grads: Arrays) -> Arrays:
+        if late:
+            place = replay.next()
+            replay.grads.put(grads[0])
+            return [place]
         replay.grads.put(grads[0])
         return [replay.next()]
 
     weakref.finalize(step, end, replay.grads, thread)
-    replay.next()
+    if not late:
+        replay.next()
     return step
 
 

@@ -63,6 +63,35 @@ def returned_names(tree: ast.FunctionDef) -> list[str]:
     return found
 
 
+def asks_late(function: Any, asked: str) -> bool:
+    """Say whether a loop moves first and asks for the gradient at the new place afterwards."""
+    tree = source_tree(function)
+    if tree is None:
+        return False
+    for loop in ast.walk(tree):
+        if not isinstance(loop, (ast.For, ast.While)):
+            continue
+        asks = [i for i, node in enumerate(loop.body) if calls_in(node, asked)]
+        if not asks:
+            continue
+        place = calls_in(loop.body[asks[0]], asked)[0].args[:1]
+        moved = {
+            name.id
+            for node in loop.body[: asks[0]]
+            for name in ast.walk(node)
+            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+        }
+        before = [c for c in calls_in(tree, asked) if c.lineno < loop.lineno]
+        return not before and bool(place) and getattr(place[0], "id", "") in moved
+    return False
+
+
+def calls_in(node: ast.AST, name: str) -> list[ast.Call]:
+    """List the calls of a name within a piece of code."""
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+    return [c for c in calls if getattr(c.func, "id", "") == name]
+
+
 def globals_of(x: Any) -> dict[str, Any]:
     """Return the globals that a function, or the methods of a class, name."""
     functions = functions_of(x) if isinstance(x, type) else [plain(x)]
