@@ -241,6 +241,8 @@ def _scalar_or_like(xp: Any, name: str, value: Array, param: Array) -> Number:
             f"{name} has shape {tuple(value.shape)}, param has shape {tuple(param.shape)} "
             f"(expected a shape that broadcasts to that of param)"
         )
+    if type(value) is type(param) and value.dtype == param.dtype:
+        return value
     return xp.asarray(value, dtype=param.dtype)
 
 
