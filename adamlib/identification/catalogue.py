@@ -1,7 +1,8 @@
 """The catalogue of mistakes: slug → what is wrong → which switches of Algorithm 1 it turns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 
@@ -174,7 +175,7 @@ def mistaken_variants(settings: Settings, slugs: Sequence[str]) -> Iterator[Vari
     yield from sorted(found, key=repr)
 
 
+@cache
 def _switched(variant: Variant) -> dict[str, Any]:
     """Give the switches that are not as in the right Adam."""
-    right = asdict(Variant())
-    return {name: value for name, value in asdict(variant).items() if value != right[name]}
+    return {name: value for name, value in vars(variant).items() if value != getattr(Variant, name)}
