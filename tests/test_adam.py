@@ -430,6 +430,7 @@ def state_with(**changes):
         ({"lr": np.ones(3)}, ValueError, r"lr has shape \(3,\), param has shape \(2,\)"),
         ({"lr": np.ones((3, 2))}, ValueError, r"lr has shape \(3, 2\), param"),
         ({"lr": np.array([0.1, -0.1])}, ValueError, "Invalid learning rate"),
+        ({"lr": np.array([0.1, np.inf])}, ValueError, "Invalid learning rate"),
         ({"lr": np.array([1, 2])}, TypeError, "lr must hold real floats, got dtype int64"),
         ({"eps": np.array([0.1, cases.NAN])}, ValueError, "Invalid epsilon value"),
         ({"eps": np.ones(3)}, ValueError, r"eps has shape \(3,\), param"),

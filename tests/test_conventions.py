@@ -328,7 +328,7 @@ ADAPTERS = {
 }
 
 
-@pytest.mark.parametrize("x", ADAPTERS, ids=str)
+@pytest.mark.parametrize("x", ADAPTERS, ids=["Foo", "four", "print", "3"])
 def test_where_nothing_fits_the_shortest_adapter_is_told(x):
     with pytest.raises(CannotTell) as caught:
         list(conventions(x))
