@@ -1,0 +1,137 @@
+"""Reading a rule off its steps: the numbers that it was built with, nothing told; its mistakes."""
+
+import itertools
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import adams
+from adamlib import DIALECTS, adam_step, identification, init_state
+from adamlib.identification.reading import Known, Rule, explain, follow, make_probe, read
+from adamlib.identification.reading.explaining import AVERAGES, PLACES, Written
+
+USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+UNUSUAL = dict(lr=0.1, betas=(0.5, 0.9), eps=1e-3)
+SETTINGS = (USUAL, UNUSUAL)
+PROBE = make_probe()
+# where a rule that was read has eps; without a correction of v it is outside as well as hat
+PLACEMENTS = {name: d.eps_placement for name, d in DIALECTS.items()}
+PLACEMENTS |= {name: "outside" for name, d in DIALECTS.items() if not d.corrects_exp_avg_sq}
+
+
+def dialect_path(name, decoupled=False, **options):
+    param, path = PROBE.start, [PROBE.start]
+    state = init_state(param, options.get("amsgrad", False))
+    for grad in PROBE.grads:
+        param, state = adam_step(
+            param, grad, state, dialect=name, decoupled_weight_decay=decoupled, **options
+        )
+        path.append(param)
+    return np.array(path)
+
+
+def adam_path(factory):
+    step, path = factory(PROBE.cut(PROBE.start)), [PROBE.start]
+    with np.errstate(all="ignore"):
+        for row in PROBE.grads:
+            path.append(np.concatenate([np.ravel(param) for param in step(PROBE.cut(row))]))
+    return np.array(path)
+
+
+# one dialect of each form
+FORMS = ("pytorch", "optax", "keras", "chainer", "transformers-adamw", "apex-contrib-inside")
+FORMS += ("fastai-lesson", "bert", "atan2")
+
+
+def rows():
+    for name, setting in itertools.product(FORMS, SETTINGS):
+        dialect = DIALECTS[name]
+        yield name, setting, False, 0.0, False
+        yield name, setting, False, 0.01, False
+        if dialect.amsgrad:
+            yield name, setting, True, 0.0, False
+        if dialect.decoupled_weight_decay:
+            yield name, setting, bool(dialect.amsgrad), 0.01, True
+
+
+@pytest.mark.parametrize("name, setting, amsgrad, decay, decoupled", list(rows()))
+def test_the_numbers_of_a_dialect_are_read_off_with_nothing_told(
+    name, setting, amsgrad, decay, decoupled
+):
+    options = dict(**setting, weight_decay=decay, amsgrad=amsgrad)
+    fits = read(dialect_path(name, decoupled=decoupled, **options), PROBE)
+    assert fits and fits[0].precision == "float64"
+    rules = [fit.rule for fit in fits]
+    assert PLACEMENTS[name] in [rule.placement for rule in rules]
+    share = decay if DIALECTS[name].decay_scale == "lr" or not decoupled else decay / setting["lr"]
+    wanted = (setting["lr"], *setting["betas"], share)
+    found = [(r.lr, *r.betas, r.weight_decay) for r in rules]
+    assert any(np.allclose(numbers, wanted, rtol=1e-9, atol=1e-12) for numbers in found), found
+    if PLACEMENTS[name] != "none":
+        assert any(rule.eps == pytest.approx(setting["eps"], rel=1e-6) for rule in rules)
+    kinds = {rule.decay for rule in rules}
+    where = DIALECTS[name].decoupled_weight_decay if decoupled else "L2"
+    assert (where if decay else "none") in kinds
+    assert {rule.amsgrad for rule in rules} == {DIALECTS[name].amsgrad if amsgrad else "none"}
+
+
+# Those of tests/adams.py that are seen in the steps. A first step of NaN says nothing more, and
+# decay that is divided by eps is not read.
+UNSEEN = ("step-starts-at-0", "decay-in-the-wrong-place", "gradient-mutated")
+SEEN = [slug for slug in identification.MISTAKES if slug not in UNSEEN]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=["usual", "unusual"])
+@pytest.mark.parametrize("slug", SEEN)
+def test_a_mistake_is_explained_by_its_name(slug, setting):
+    decay = 0.01 if slug.startswith("decay") else None
+    factory = adams.mistake(slug, **setting, wd=decay or 0.0)
+    known = Known(**setting, weight_decay=decay, amsgrad=slug.startswith("amsgrad") or None)
+    fits = read(adam_path(factory), PROBE, [setting["betas"]])
+    found = sorted((e for fit in fits for e in explain(fit.rule, known)), key=lambda e: e.cost)
+    assert found and slug in {s for e in found if e.cost < found[0].cost + 0.01 for s in e.slugs}
+    assert found[0].settings.lr == pytest.approx(setting["lr"])
+    assert not found[0].contradicted
+
+
+@pytest.mark.parametrize("name", adams.strangers(**USUAL))
+def test_no_rule_fits_a_stranger(name):
+    fits = read(adam_path(adams.strangers(**USUAL)[name]), PROBE, [USUAL["betas"]])
+    if name == "lr_halved_after_ten":  # the rate is read step by step
+        rates = np.array(fits[0].rule.rates)
+        np.testing.assert_allclose(rates[:10], 1.0, rtol=1e-6)
+        np.testing.assert_allclose(rates[10:], 0.5, rtol=1e-6)
+    else:
+        assert fits == []
+
+
+def compositions():
+    """Two mistakes at once, on forms, decays and AMSGrad, that do not change the same thing."""
+    rng = random.Random(3)
+    averages = ["only-m-corrected", "only-v-corrected", "step-starts-at-2", "v-uses-beta1"]
+    places = ["ascent", "no-square-root", "state-starts-at-gradient"]
+    for slugs in itertools.product(averages, places):
+        yield slugs, rng.choice(["outside", "hat"]), rng.choice(["none", "before"])
+
+
+@pytest.mark.parametrize("slugs, placement, decay", list(compositions()))
+def test_mistakes_that_stand_together_are_all_named(slugs, placement, decay):
+    changes = AVERAGES[slugs[0]][1][0]
+    normal = replace(Written(), **changes).normal(placement, USUAL["betas"])
+    rule = Rule(
+        lr=USUAL["lr"] * normal.lr,
+        betas=normal.betas,
+        eps=USUAL["eps"] * normal.eps,
+        weight_decay=0.01 if decay != "none" else 0.0,
+        corrects_m=normal.corrects_m,
+        corrects_v=normal.corrects_v,
+        placement=placement,
+        decay=decay,
+    )
+    rule = replace(rule, **PLACES[slugs[1]][1][0])
+    path = follow(rule, PROBE.start, PROBE.grads, PROBE.index)
+    fits = read(path, PROBE, [USUAL["betas"]])
+    found = [e for fit in fits for e in explain(fit.rule, Known(**USUAL))]
+    assert found and set(slugs) <= set(min(found, key=lambda e: e.cost).slugs)
