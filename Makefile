@@ -85,7 +85,7 @@ test-environments: $(READY)  ## the notebooks with other threads and instruction
 test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
 	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
 	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks]")
-	@$(PY) -m pytest tests/frameworks
+	@$(PY) -m pytest -n logical tests/frameworks
 
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
