@@ -5,6 +5,7 @@ import inspect
 import json
 import sys
 import textwrap
+import typing
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ NEEDED = {
         table.clear() if False else print(1 / 0)
         table[0] = 1
         settings.update(c=0)
+        def unneeded(n=1 / 0): settings["a"] = n
     """,
     "appended, set and counted": """
         class X:
@@ -270,13 +272,15 @@ def test_the_source_of_what_a_notebook_defines_can_be_read(notebook):
         "from __future__ import annotations\nimport dataclasses\nfrom typing import ClassVar",
         "# first\ndef f(a):\n    return a",
         "\n\nclass X:\n    # of X\n    def g(self):\n        return f(1 / 0)",
-        "@dataclasses.dataclass\nclass D:\n    n: ClassVar[int] = 1\n    x: X = None",
+        "@dataclasses.dataclass\nclass D:\n    n: ClassVar[int] = 1\n    x: Later = None",
+        "class Later: pass\nD.x = Later",
     ]
     found = {name: load(notebook(*cells) + f":{name}").value for name in ("f", "X", "D")}
     assert inspect.getsource(found["f"]) == "def f(a):\n    return a\n"
     assert inspect.getsource(found["X"]).startswith("class X:\n    # of X\n    def g(self)")
     assert inspect.getsource(found["X"].g).startswith("    def g(self):\n        return f(")
     assert [f.name for f in dataclasses.fields(found["D"])] == ["x"]
+    assert typing.get_type_hints(found["D"])["x"] is found["D"].x
     with pytest.raises(ZeroDivisionError) as raised:
         found["X"]().g()
     frame = raised.traceback[-1]

@@ -135,10 +135,12 @@ def run(
     A cell of a notebook is a module too, of the same names: by that `inspect` finds its source.
     """
     module = registered(path.name, str(path), package)
+    parts = [module]
     for cell in cells:
         part = module
         if cell.number:
             part = registered(f"{path.name}, cell {cell.number}", cell.name, package)
+            parts.append(part)
             vars(part).update(public(module))
             lines = [f"{line}\n" for line in cell.source.split("\n")]
             linecache.cache[cell.name] = (len(cell.source), None, lines, cell.name)
@@ -148,6 +150,7 @@ def run(
             warnings.simplefilter("ignore")
             code = compile(tree, cell.name, "exec", cell.flags, dont_inherit=True)
         exec(code, vars(module))
+    for part in parts:
         vars(part).update(public(module))
     vars(module)["__name__"] = path.name
     return module
