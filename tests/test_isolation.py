@@ -84,20 +84,20 @@ def test_what_is_printed_stays_there_and_nothing_can_be_read(capfd):
 
 
 def long(report):
-    report("it was being long")
+    report("being long")
     while True:
         pass
 
 
 def exits(report):
-    report("it stepped")
+    report("stepping")
     sys.exit(3)
 
 
 ENDS = {
     "raises": (lambda report: 1 / 0, "It raised ZeroDivisionError: division by zero while "),
-    "exits": (exits, "It raised SystemExit: 3 while it stepped."),
-    "leaves": (lambda report: os._exit(7), "It ended its process with exit code 7 while it was"),
+    "exits": (exits, "It raised SystemExit: 3 while stepping."),
+    "leaves": (lambda report: os._exit(7), "It ended its process with exit code 7 while being"),
     "leaves in peace": (lambda report: os._exit(0), "It ended its process with exit code 0 while"),
     "segfault": (lambda report: ctypes.string_at(0), "Its process was ended by SIGSEGV while"),
     "kills itself": (lambda report: os.kill(0, 9), "Its process was ended by SIGKILL while"),
@@ -116,7 +116,7 @@ def test_the_end_of_a_process_is_said_in_a_sentence(job, says):
 
 def test_what_takes_too_long_is_stopped():
     failure = in_fork(long, 0.5).failure
-    assert failure == "It did not end within 0.5 s while it was being long: stopped."
+    assert failure == "It did not end within 0.5 s while being long: stopped."
 
 
 def then_answers(report):
@@ -239,6 +239,6 @@ def test_an_object_is_identified_in_another_process(way):
 def test_an_object_that_does_not_answer_is_an_error(way):
     found = isolation.isolated(Rude, {})
     assert (found.verdict, found.names) == ("error", ())
-    assert "exit code 3 while it was examined" in str(found)
+    assert "exit code 3 while being examined" in str(found)
     found = isolation.isolated(Slow(), {}, seconds=2)
-    assert found.verdict == "error" and "It did not end within 2 s while it was" in str(found)
+    assert found.verdict == "error" and "It did not end within 2 s while being" in str(found)

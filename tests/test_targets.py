@@ -326,6 +326,7 @@ BAD_FILES = {
     "another attribute": ("class X:\n    step = 1", "X.stop", r"X has no 'stop' \(it has step\)"),
     "nothing": ("", "X", r"mine.py has no 'X' \(it defines nothing\)"),
     "in a loop": ("for X in range(3): pass", "X", "mine.py makes 'X' in a loop, which is not run"),
+    "in another branch": ("if False:\n    X = 1", "X", "makes 'X' in a branch that is not run"),
     "in the main part": (
         "if __name__ == '__main__':\n    X = 1",
         "X",

@@ -81,7 +81,7 @@ def isolated(x: Any, told: Mapping[str, Any], seconds: float = SECONDS) -> "Iden
 
 def examine(x: Any, told: Mapping[str, Any], report: Report) -> Any:
     """Identify an object in this process; the refusal of a hyperparameter is an answer too."""
-    report("it was examined")
+    report("being examined")
     if "torch" in sys.modules:  # its threads are not there after a fork
         import_module("torch").set_num_threads(1)
     try:
@@ -161,7 +161,7 @@ def listen(
     ear = threading.Thread(target=hear, args=(channel, heard), daemon=True)
     ear.start()
     deadline = time.monotonic() + min(seconds, threading.TIMEOUT_MAX / 2)
-    doing = "it was started"
+    doing = "being started"
     message: Message = ("doing", "")
     try:
         while message[0] == "doing":

@@ -207,6 +207,8 @@ def unbound(path: Path, name: str, script: Script, broken: dict[int, str]) -> st
     if kind := script.lost.get(name):
         place = f"under {MAIN}" if kind == MAIN else "in a loop"
         return f"{path.name} makes {name!r} {place}, which is not run."
+    if name in script.bound:
+        return f"{path.name} makes {name!r} in a branch that is not run."
     definitions = [n for s in script.statements for n in sorted(s.binds) if not imports(s.node)]
     without = f" Left out: {listed(list(broken.values()))[:-1]}." if broken else ""
     return absent(path.name, name, definitions) + without
