@@ -1,19 +1,23 @@
 """``python -m adamlib``: ``doctor`` says what is missing here, ``identify`` which Adam a thing is.
 
-It loads the standard library only, until ``identify`` runs: ``doctor`` answers where nothing else
-is installed.
+It loads the standard library only: ``doctor`` answers where nothing else is installed, and what
+``identify`` needs is loaded in its child process.
 """
 
 from __future__ import annotations  # an old Python must reach the line that says it is too old
 
 import argparse
-import inspect
-import os
+import json
 import sys
-from importlib import import_module
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .doctor import findings
+
+SETTINGS = ("lr", "betas", "eps", "weight_decay", "amsgrad")
 
 
 def doctor() -> int:
@@ -31,80 +35,145 @@ def doctor() -> int:
     return int(failed > 0)
 
 
-def find(path: str) -> Any:
-    """Import what ``package.module:name`` names; a ValueError says what went wrong."""
-    module, separator, name = path.partition(":")
-    if not (module and separator and name):
-        raise ValueError(f"{path!r} is no package.module:name")
-    sys.path.insert(0, os.getcwd())  # `python -m` of an installed package leaves it out for a file
-    try:
-        found = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise ValueError(f"{path!r} cannot be loaded: {type(error).__name__}: {error}") from error
-    return found
+# identify: the code that is examined runs in a child process (`identification.isolation`).
 
 
-def build(found: Any, options: dict[str, Any]) -> Any:
-    """Turn a torch optimizer class, an optax function or a factory into what `identify` takes.
-
-    The first two are called with those of the options that they have; a function of one argument
-    is a factory already and has its hyperparameters inside.
-    """
-    from .identification import from_optax
-
-    accepted = inspect.signature(found).parameters
-    names = {"betas": options["betas"], "b1": options["betas"][0], "b2": options["betas"][1]}
-    names |= {"lr": options["lr"], "learning_rate": options["lr"], "eps": options["eps"]}
-    names |= {name: options[name] for name in ("weight_decay", "amsgrad")}
-    taken = {name: value for name, value in names.items() if name in accepted}
-    if getattr(found, "__module__", "").partition(".")[0] == "optax":
-        return from_optax(found(**taken))
-    if "params" in accepted and len(accepted) > 1:
-        return lambda params: found(params, **taken)
-    return found
+def isolation() -> ModuleType:
+    """Load identification/isolation.py alone: its package loads NumPy, which the child needs."""
+    path = Path(__file__).with_name("identification") / "isolation.py"
+    spec = spec_from_file_location("adamlib.identification.isolation", path)
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def identify(arguments: argparse.Namespace) -> int:
-    """Print which Adam it is; 0 where that is what was expected, or some dialect."""
+def answer(
+    target: str, told: dict[str, Any], expected: str | None, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Load a target and identify it, in the child; all that is said of it, as plain data."""
     from .dialects import DIALECTS
     from .identification import MISTAKES
     from .identification import identify as examine
+    from .identification.relatives import RELATIVES
+    from .identification.targets import CannotLoad, load
 
-    expected = arguments.expect
-    if expected and expected not in {**DIALECTS, **MISTAKES}:
-        print(f"--expect {expected}: unknown (expected one of {', '.join([*DIALECTS, *MISTAKES])})")
-        return 2
-    names = ("lr", "betas", "eps", "weight_decay", "amsgrad")
-    options = {name: getattr(arguments, name) for name in names}
-    options["betas"] = tuple(options["betas"])
+    known = [*DIALECTS, *RELATIVES, *MISTAKES]
+    if expected and expected not in known:
+        return {"refused": f"--expect {expected}: unknown (expected one of {', '.join(known)})"}
+    sys.dont_write_bytecode = True  # nothing is left beside somebody's files
+    report("being loaded")
     try:
-        result = examine(build(find(arguments.what), options), **options)
+        loaded = load(target)
+    except CannotLoad as error:
+        return {"error": str(error)}
+    report("being examined")
+    try:
+        found = examine(loaded.value, **told)
     except (ValueError, TypeError) as error:
-        print(error)
-        return 2
-    print(f"{result.verdict}: {', '.join(result.names) or '-'}")
-    print(result)
-    if expected:
-        return int(expected not in result.names)
-    return int(result.verdict != "dialect")
+        return {"refused": str(error)}
+    wrong = expected not in found.names if expected else found.verdict != "dialect"
+    return {
+        "ran": loaded.says,
+        "exit_code": 2 if found.verdict == "error" else int(wrong or bool(found.contradicted)),
+        "verdict": found.verdict,
+        "names": found.names,
+        "says": str(found),
+        "answer": found.to_dict(),
+    }
+
+
+def identify(arguments: argparse.Namespace) -> int:
+    """Print which Adam each target is; the worst exit code of all."""
+    told = {name: getattr(arguments, name) for name in SETTINGS}
+    told = {name: tuple(v) if name == "betas" else v for name, v in told.items() if v is not None}
+    run = isolation().in_fresh_interpreter
+    results = []
+    for target in arguments.targets:
+        task = (target, told, arguments.expect)
+        outcome = run("adamlib.__main__:answer", task, arguments.time_limit)
+        result = {"target": target, "exit_code": 2} | (outcome.value or {"error": outcome.failure})
+        if "refused" in result:
+            print(result["refused"], file=sys.stderr)
+            return 2
+        results.append(result)
+        if not arguments.json:
+            show(result, len(results) if len(arguments.targets) > 1 else 0)
+    if arguments.json:
+        kept = ("target", "ran", "exit_code", "answer", "error")
+        print(json.dumps([{k: r[k] for k in kept if k in r} for r in results], indent=1))
+    return max(result["exit_code"] for result in results)
+
+
+def show(result: dict[str, Any], number: int) -> None:
+    """Print what is said of one target; under a heading where it is one of several."""
+    if number:
+        print("\n" * (number > 1) + f"== {result['target']}")
+    print(result.get("error") or result["says"])
+    if "names" in result and result["verdict"] != "error":
+        print(f"{result['verdict']}: {', '.join(result['names']) or '-'}")
+        print(f"Run for this: {result['ran']}.", flush=True)
+
+
+def seconds(text: str) -> float:
+    """Read a time limit."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} (expected a number of seconds above 0)")
+    return value
+
+
+def add_identify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command with its options."""
+    parser = commands.add_parser(
+        "identify",
+        help="which Adam, or which mistake, an optimizer is",
+        description="Say which Adam an optimizer is, or which mistake it makes.",
+        epilog="Running a file runs its code. That happens in a child process, which is killed "
+        "with all its children at the time limit. Of a file and a notebook only what Name needs "
+        'is run, without loops and what stands under `if __name__ == "__main__"`; a module is '
+        "imported. Exit code: 0 right, or a known dialect or relative of Adam; 1 a mistake, "
+        "unknown, not as told or expected; 2 it could not be run. Of several targets the worst.",
+    )
+    parser.add_argument(
+        "targets",
+        nargs="+",
+        metavar="TARGET",
+        help="path/to/file.py:Name, package.module:Name or notebook.ipynb:Name",
+    )
+    told = parser.add_argument_group("settings", "read off its steps where they are not told")
+    told.add_argument("--lr", type=float)
+    told.add_argument("--betas", type=float, nargs=2, metavar=("B1", "B2"))
+    told.add_argument("--eps", type=float)
+    told.add_argument("--weight-decay", type=float)
+    told.add_argument("--amsgrad", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--expect", metavar="NAME", help="exit with 1 unless NAME fits")
+    parser.add_argument("--json", action="store_true", help="print a list of one object a target")
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        default=60.0,
+        metavar="S",
+        help="seconds for loading and examining a target (60)",
+    )
+    parser.set_defaults(run=identify)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m adamlib", description="Tools of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("doctor", help="what is missing on this machine, and what to type")
-    examine = commands.add_parser("identify", help="which Adam, or which mistake, an optimizer is")
-    examine.add_argument("what", metavar="package.module:name", help="torch.optim:AdamW, say")
-    examine.add_argument("--lr", type=float, default=1e-3)
-    examine.add_argument("--betas", type=float, nargs=2, default=(0.9, 0.999))
-    examine.add_argument("--eps", type=float, default=1e-8)
-    examine.add_argument("--weight-decay", type=float, default=0.0)
-    examine.add_argument("--amsgrad", action="store_true")
-    examine.add_argument("--expect", metavar="NAME", help="exit with 1 unless NAME fits")
+    healthy = commands.add_parser(
+        "doctor", help="what is missing on this machine, and what to type"
+    )
+    healthy.set_defaults(run=lambda arguments: doctor())
+    add_identify(commands)
     arguments = parser.parse_args(argv)
-    return doctor() if arguments.command == "doctor" else identify(arguments)
+    if hasattr(sys.stdout, "reconfigure"):  # a terminal of Windows has no ε
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
