@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adam import adam_step, init_state
-from ..identification import MISTAKES, Settings, dialect_path, identify, make_probe
+from ..identification import MISTAKES, RELATIVES, Settings, dialect_path, identify, make_probe
 from .base import NotAttempted, NotYet, show, shown_apart
 from .judges import Judge, array
 from .running import Answer
 
 # round numbers, to check by hand; none is a default, so that what is hard-coded shows
-TOLD = Settings(lr=0.5, betas=(0.5, 0.75), eps=0.25, weight_decay=0.0, amsgrad=False)
+USUAL = Settings(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+TOLD = Settings(lr=0.5, betas=(0.5, 0.75), eps=0.25)
 # the shortest run that shows a difference is reported
 RUNS = ((1.0,), (-1.0,), (0.0,), (4.0,), (1.0, 1.0), (1.0, -1.0), (1.0, 0.0), (4.0, 1.0, 1.0))
-NOT_AN_ADAM = "this is no Adam that the catalogue knows, nor one with two known mistakes."
+NOT_AN_ADAM = "this is not an Adam that the catalogue knows, nor one with known mistakes."
 
 
 def a_step(
@@ -43,7 +44,7 @@ def a_step(
 
     def judge(answer: Answer, solution: Callable[..., Any]) -> None:
         difference = _shortest(answer, told, dialect)
-        probe = make_probe(told)
+        probe = make_probe()
         step = stepper(answer, probe.start, told)
         path = np.array([probe.start, *(step(grad) for grad in probe.grads)])
         wrong = ~_close(path, dialect_path(dialect, probe, told, decoupled=True))
@@ -53,7 +54,7 @@ def a_step(
             row, column = np.argwhere(wrong)[0]
             start, grads = path[0, column], probe.grads[:row, column]
             difference = _difference(answer, told, dialect, grads.tolist(), float(start))
-        name, says = _named(answer, path, told, dialect, habits or {}, coupled)
+        name, says = _named(answer, told, dialect, habits or {}, coupled)
         raise NotYet(says, name, *(difference or ()))
 
     return judge
@@ -125,7 +126,6 @@ def _input(grads: Sequence[float], start: float, told: Settings) -> str:
 
 def _named(
     answer: Answer,
-    path: NDArray,
     told: Settings,
     dialect: str,
     habits: Mapping[str, str],
@@ -140,18 +140,21 @@ def _named(
     found = identify(factory, kind="numpy", **vars(told))
     if known := [name for name in found.names if name in habits]:
         return known[0], habits[known[0]]
-    if found.pairs:
-        return " and ".join(found.pairs[0]), " ".join(MISTAKES[name] for name in found.pairs[0])
     if known := [name for name in found.names if name in MISTAKES]:
-        return known[0], MISTAKES[known[0]]
+        alone = any((name,) in found.explanations for name in known)
+        wrong = known[:1] if alone else known
+        return " and ".join(wrong), " ".join(MISTAKES[name] for name in wrong)
+    if found.contradicted:
+        acts = {name: getattr(found.settings, name) for name in found.contradicted}
+        if acts == {name: getattr(USUAL, name) for name in acts}:
+            says = "it uses the defaults, whatever lr, betas and eps it is given."
+            return "arguments-ignored", says
+        return "other-arguments", " ".join(found.remarks)
     if dialect in found.names and found.precision == "float32":
         return "float32", "it is right to six digits only. Something is computed in float32."
     if dialect in found.names and coupled:
         return "decay-coupled", coupled
-    if found.names:
-        return found.names[0], f"this is the Adam of {found.names[0]}, not the one asked for."
-    probe = make_probe(told)
-    usual = replace(told, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
-    if _close(path, dialect_path(dialect, probe, usual, decoupled=True)).all():
-        return "arguments-ignored", "it uses the defaults, whatever lr, betas and eps it is given."
+    for name in found.names:
+        says = f"this is the Adam of {name}, not the one asked for."
+        return name, RELATIVES[name].says if name in RELATIVES else says
     return "", NOT_AN_ADAM

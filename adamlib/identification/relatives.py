@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .catalogue import Settings
+from .reading import Settings
 
 Shapes = tuple[tuple[int, ...], ...]
 Steps = Generator[NDArray, NDArray, None]
@@ -317,6 +317,16 @@ def trust(theta: NDArray, update: NDArray) -> float:
     return norms[0] / norms[1] if all(norms) else 1.0
 
 
+def rmsprop(s: Settings, theta: NDArray, shapes: Shapes, decay: Decay) -> Steps:
+    """No m, and no correction."""
+    v = np.zeros_like(theta)
+    for _ in count(1):
+        g = yield theta
+        theta, g = decay(theta, g)
+        v = s.betas[1] * v + (1 - s.betas[1]) * g**2  # vₜ
+        theta = theta - s.lr * g / (np.sqrt(v) + s.eps)  # θₜ
+
+
 def yogi(s: Settings, theta: NDArray, shapes: Shapes, decay: Decay) -> Steps:
     """v goes towards g² by a share of g²; m and v begin at 1e-6."""
     beta1, beta2 = s.betas
@@ -474,6 +484,12 @@ RELATIVES: dict[str, Relative] = {
         "You et al. 2020; optax.lamb",
         lamb,
         ("its own",),
+    ),
+    "rmsprop": Relative(
+        "RMSProp (Tieleman & Hinton 2012): Adam without m and without corrections.",
+        "Tieleman & Hinton 2012; torch.optim.RMSprop",
+        rmsprop,
+        ("L2",),
     ),
     "yogi": Relative(
         "Yogi (Zaheer et al. 2018): v moves towards g² by (1 − β₂)g²; m and v begin at 1e-6.",

@@ -25,6 +25,10 @@ class Misfit(TypeError):
     """This convention does not fit; raised before the first step has been taken."""
 
 
+class LoopEnded(RuntimeError):
+    """A loop that is replayed has ended by itself."""
+
+
 @dataclass
 class Convention:
     """A way to begin a run of somebody's optimizer and to take its steps.
@@ -44,6 +48,8 @@ class Convention:
         Whether a step set the gradients that it had used to zero or None.
     taken : int
         The number of steps taken since it was begun.
+    loss : float or None
+        What the closure returns that a step is given, where it takes one; None: without.
     """
 
     says: str
@@ -52,10 +58,11 @@ class Convention:
     defaults: Hyperparameters = field(default_factory=dict)
     cleared: bool = False
     taken: int = 0
+    loss: float | None = None
 
     def begin(self, arrays: Arrays) -> Step:
         """Start anew from these arrays, which are left as they are."""
-        self.cleared, self.taken = False, 0
+        self.cleared, self.taken, self.loss = False, 0, None
         shapes = [a.shape for a in arrays]
         taking = self.run([np.array(a, dtype=np.float64) for a in arrays], self)
 

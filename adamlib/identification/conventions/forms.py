@@ -261,9 +261,15 @@ def like(form: Form, result: Any, arrays: Arrays) -> Arrays:
     except (TypeError, KeyError, IndexError, AttributeError):
         got = [read(value) for value in entries(result)]
     if [a.shape for a in got] != [a.shape for a in arrays]:
-        shapes = ([a.shape for a in got], [a.shape for a in arrays])
-        raise Misfit("it returns arrays of shapes {} for {}".format(*shapes))
+        raise Misfit(f"it returns {shapes(got)} for parameters of {shapes(arrays)}")
     return got
+
+
+def shapes(arrays: Arrays) -> str:
+    """Say how many arrays there are and of which shapes, the first of them."""
+    shown = ", ".join(str(a.shape) for a in arrays[:4])
+    what = f"{len(arrays)} arrays of shapes" if len(arrays) != 1 else "an array of shape"
+    return f"{what} {shown}{', …' if len(arrays) > 4 else ''}"
 
 
 def listed(side: Side = NUMPY, cells: bool = False) -> Form:

@@ -11,7 +11,7 @@ import numpy as np
 from .base import OF_THE_CALL, Arrays, CannotTell, Convention, Misfit, Step
 from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
-from .forms import Form, listed
+from .forms import Form, OneArray, listed
 from .fresh import restorer
 from .libraries import (
     closed_over,
@@ -201,7 +201,9 @@ def factory_conventions(
         sight = Sight(reading)
         subject = subject_of(inner, kind) if inner else None
         seen = form_of(sight, name)
-        forms = forms_of(subject) if subject else [seen or listed(NUMPY, cells=True)]
+        forms = forms_of(subject) if subject else [seen] if seen else []
+        if not subject and (not seen or isinstance(seen, OneArray)):
+            forms.append(listed(NUMPY, cells=True))
         for form in forms:
             run = numpy_run(make, form, kind)
             yield Convention(f"{says} a step, {form.says}", run, form.cut, defaults)

@@ -83,12 +83,14 @@ def torch_run(make: Callable[[Any], Any]) -> Callable[[Arrays, Convention], Step
         optimizer = make(params)
         if not is_torch(optimizer) and not callable(getattr(optimizer, "step", None)):
             raise TypeError(f"it returned {type(optimizer).__name__} (expected an optimizer)")
-        wanted = [a for a in arguments_of(optimizer.step) if a.required]
-        closures = [lambda: torch.tensor(0.0)] * len(wanted)
+        arguments = arguments_of(optimizer.step)
+        required = [a for a in arguments if a.required]
 
         def step(grads: Arrays) -> Arrays:
             after = placed(params, grads, torch_view, now)
-            optimizer.step(*closures)
+            loss = torch.tensor(1.0 if now.loss is None else now.loss)
+            wanted = required if now.loss is None else arguments[:1]
+            optimizer.step(*[lambda: loss] * len(wanted))
             after()
             return [read(p) for p in params]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .base import Arrays, Convention, Misfit, Step, read
+from .base import Arrays, Convention, LoopEnded, Misfit, Step, read
 from .names import PARAMETERS, Argument, called, defaults_of, hyperparameters, options_of
 from .sources import asks_late, name_of
 from .values import Reading
@@ -114,7 +114,7 @@ class Replay:
         if what == "raised":
             raise value
         if what == "ended":
-            raise RuntimeError("the loop ended by itself")
+            raise LoopEnded("the loop ended by itself")
         return read(value)
 
 

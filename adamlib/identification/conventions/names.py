@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .base import Hyperparameters
@@ -93,9 +94,19 @@ def arguments_of(function: Callable[..., Any]) -> list[Argument]:
     ]
 
 
+@lru_cache(maxsize=64)  # asked at every step
+def positional_only(function: Callable[..., Any]) -> list[str]:
+    """Name the arguments that can be passed by position only."""
+    only = inspect.Parameter.POSITIONAL_ONLY
+    return [a.name for a in arguments_of(function) if a.kind is only]
+
+
 def called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     """Call a function with these values for its arguments; by position where it must be so."""
-    only = [a.name for a in arguments_of(function) if a.kind is inspect.Parameter.POSITIONAL_ONLY]
+    try:
+        only = positional_only(function)
+    except TypeError:  # not hashable
+        only = positional_only.__wrapped__(function)
     first = [values[name] for name in only if name in values]
     return function(*first, **{name: v for name, v in values.items() if name not in only})
 

@@ -8,18 +8,20 @@
 ============  ===================================================================
 """
 
-from .explaining import Explanation, Known, explain
+from .explaining import MISTAKES, Explanation, Known, Settings, explain
 from .probes import Probe, make_probe
 from .reader import Fit, read
 from .rules import Correction, Rule, follow
 
 __all__ = [
+    "MISTAKES",
     "Correction",
     "Explanation",
     "Fit",
     "Known",
     "Probe",
     "Rule",
+    "Settings",
     "explain",
     "follow",
     "make_probe",

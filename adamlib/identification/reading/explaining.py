@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .rules import Correction, Rule
+from .rules import AMSGrad, Correction, Decay, Placement, Rule
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class Settings:
     amsgrad: bool = False
 
 
+USUAL = Settings(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+
+
 @dataclass(frozen=True)
 class Known:
     """What is known of the hyperparameters of an optimizer; None: nothing."""
@@ -31,6 +34,18 @@ class Known:
     eps: float | None = None
     weight_decay: float | None = None
     amsgrad: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is not None."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def filled(self) -> Settings:
+        """Take the usual for what is not known."""
+        return replace(USUAL, **self.given())
+
+    def or_else(self, other: "Known") -> "Known":
+        """Take from another what is not known here."""
+        return replace(other, **self.given())
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,9 @@ class Written:
         beta1, beta2 = betas[::-1] if self.swapped else betas
         value = {"β₁": beta1, "β₂": beta2, "1−β₁": 1 - beta1, "1−β₂": 1 - beta2, "0": 0.0, "1": 1.0}
         a, c = value[self.keep_m], value[self.keep_v]
-        if a >= 1 or c >= 1 or not value[self.weight_m] or not value[self.weight_v]:
+        if not value[self.weight_m]:
+            a = 0.0  # m stays zero, whatever it keeps
+        if a >= 1 or c >= 1 or not value[self.weight_v]:
             return None
         k_m = value[self.weight_m] / (1 - a)
         k_v = sqrt(value[self.weight_v] / (1 - c))
@@ -302,6 +319,7 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
     list of Explanation
         The likeliest first; with at most ``most`` mistakes in averages and corrections.
     """
+    rule = bare(rule)
     placed = [slug for slug, (_, ways) in PLACES.items() if any(_made(rule, w) for w in ways)]
     if rule.rates:
         placed.append("rate-changes")
@@ -314,6 +332,14 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
             e = e.more(contradicted="amsgrad")
         found.append(replace(e, slugs=tuple(s for s in MISTAKES if s in e.slugs)))
     return sorted(found, key=lambda e: e.cost)
+
+
+def bare(rule: Rule) -> Rule:
+    """Leave out a correction by 1 − 0ᵗ, which is 1."""
+    m, v = (
+        c if c and c.number(rule.betas) > 0 else None for c in (rule.corrects_m, rule.corrects_v)
+    )
+    return replace(rule, corrects_m=m, corrects_v=v)
 
 
 def _made(rule: Rule, way: dict[str, Any]) -> bool:
@@ -342,15 +368,18 @@ def _as_written(
         normal = written.normal(rule.placement, betas)
         if normal is None or not _same(normal, rule):
             continue
-        lr, eps = rule.lr / normal.lr, (rule.eps / normal.eps) ** (1 / written.eps_power)
+        eps = (rule.eps / normal.eps) ** (1 / written.eps_power)
+        lr = rule.lr / normal.lr if normal.lr else known.lr  # or m stays zero
+        if lr is None or not normal.lr and rule.lr:
+            continue
         # what is known settles it, then few mistakes, then numbers that somebody would type
         cost = len(slugs) + 1.5 * (known.betas is None and betas[0] > betas[1])
         cost += UGLY * sum(max(0, digits(x) - 2) for x in (lr, eps, *(1 - b for b in betas)) if x)
         e = Explanation(slugs, Settings(lr, betas, eps), cost=cost)
         for name in ("lr", "betas", "eps"):
             told = getattr(known, name)
-            if name == "eps" and rule.placement == "missing":
-                continue  # the mistake says so
+            if name == "eps" and rule.placement in ("missing", "none"):
+                continue  # there is none
             if told is not None and not np.allclose(getattr(e.settings, name), told, 1e-6, 0):
                 e = e.more(contradicted=name)
         if known.eps is None and rule.eps == 0 and rule.placement == "outside":
@@ -401,6 +430,33 @@ def _explain_decay(e: Explanation, rule: Rule, known: Known) -> Explanation:
     return replace(e, cost=e.cost + UGLY * max(0, digits(wd) - 2))
 
 
+def composed(
+    slugs: Sequence[str], settings: Settings, placement: Placement, decay: Decay, amsgrad: AMSGrad
+) -> Iterator[Rule]:
+    """Give every rule that makes these mistakes, at these settings, on a form of Adam.
+
+    The form is told by where eps, weight decay and AMSGrad's maximum stand in the right one.
+    """
+    for ways in product(*({**AVERAGES, **PLACES}[slug][1] for slug in slugs)):
+        changes = {k: v for way in ways for k, v in way.items()}
+        if len(changes) < sum(map(len, ways)):  # two change the same thing
+            continue
+        written = Written(**{k: v for k, v in changes.items() if hasattr(Written, k)})
+        form: dict[str, Any] = {"placement": placement, "decay": decay, "amsgrad": amsgrad}
+        form |= {k: v for k, v in changes.items() if not hasattr(Written, k)}
+        normal = written.normal(form["placement"], settings.betas)
+        if normal:
+            yield Rule(
+                settings.lr * normal.lr,
+                normal.betas,
+                settings.eps**written.eps_power * normal.eps,
+                settings.weight_decay,
+                normal.corrects_m,
+                normal.corrects_v,
+                **form,
+            )
+
+
 def close(a: float, b: float) -> bool:
     return isclose(a, b, rel_tol=1e-6)
 
@@ -410,7 +466,7 @@ def digits(number: float) -> int:
     return len(f"{number:.8e}".split("e")[0].replace(".", "").rstrip("0"))
 
 
-_FIRST = (
+FIRST = (
     "eps-inside-root", "eps-added-to-quotient", "eps-missing", "no-bias-correction",
     "only-m-corrected", "only-v-corrected", "step-frozen-at-1", "step-starts-at-0",
     "step-starts-at-2", "step-per-parameter", "betas-swapped", "average-weights-swapped",
@@ -420,5 +476,5 @@ _FIRST = (
 )  # fmt: skip
 _SAYS = {slug: says for slug, (says, _) in {**AVERAGES, **PLACES}.items()}
 _SAYS["gradient-mutated"] = "The caller's gradient is changed."
-MISTAKES = {slug: _SAYS[slug] for slug in (*_FIRST, *(s for s in _SAYS if s not in _FIRST))}
+MISTAKES = {slug: _SAYS[slug] for slug in (*FIRST, *(s for s in _SAYS if s not in FIRST))}
 """The catalogue of mistakes: slug → what is wrong; those found in published code first."""

@@ -8,6 +8,20 @@ from numpy.typing import NDArray
 STEPS = 40
 BIG = 1e4  # so large that no usual eps shows beside it
 QUIET = slice(30, 34)  # steps in which all gradients are small together
+Shapes = tuple[tuple[int, ...], ...]
+
+
+def cut(row: NDArray, shapes: Shapes) -> list[NDArray]:
+    """Cut a row of numbers into fresh arrays of these shapes."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    parts = np.split(row, ends)
+    return [part.reshape(s).copy() for part, s in zip(parts, shapes, strict=True)]
+
+
+def numbered(shapes: Shapes) -> NDArray:
+    """Number of the parameter that each number belongs to, from 0."""
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 @dataclass(frozen=True)
@@ -26,20 +40,17 @@ class Probe:
 
     start: NDArray
     grads: NDArray
-    shapes: tuple[tuple[int, ...], ...]
+    shapes: Shapes
     names: tuple[str, ...]
 
     def cut(self, row: NDArray) -> list[NDArray]:
         """Cut a row of numbers into fresh arrays of the parameters' shapes."""
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])[:-1]
-        parts = np.split(row, ends)
-        return [part.reshape(s).copy() for part, s in zip(parts, self.shapes, strict=True)]
+        return cut(row, self.shapes)
 
     @property
     def index(self) -> NDArray:
         """Number of the parameter that each number belongs to, from 0."""
-        sizes = [int(np.prod(shape)) for shape in self.shapes]
-        return np.repeat(np.arange(len(sizes)), sizes)
+        return numbered(self.shapes)
 
     def recut(self, how: str) -> "Probe":
         """Cut it otherwise: into one array, into scalars, or into two layers of two arrays."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from .probes import QUIET, SIZES, STEPS, Probe
 from .rules import AMSGrad, Correction, Decay, Placement, Rule, Run, follow, inputs
 
-RTOL = 1e-9  # of a step, in float64
-PRECISIONS = {"float64": 0.0, "float32": 2.0**-24}
+RTOL, RTOL32 = 1e-9, 1e-6  # of a step, in float64 and in float32
+PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24}
 ROUGH = 1e-3  # how closely a number must be read before it is polished
 USUAL_BETAS = ((0.9, 0.999), (0.5, 0.9))
 
@@ -30,11 +30,15 @@ WEIGHT_DECAYS = 10.0 ** np.arange(-6, 0.6, 0.5)
 
 @dataclass(frozen=True)
 class Fit:
-    """A rule that takes a path; ``allowed`` is by how much each step may be off."""
+    """A rule that takes a path; ``allowed`` is by how much each step may be off.
+
+    ``unit``: to what the parameters are rounded.
+    """
 
     rule: Rule
     precision: str
     allowed: NDArray
+    unit: float
 
     def takes(self, path: NDArray, other: NDArray) -> NDArray:
         """Say where another path takes the same steps, a mask of shape (steps, numbers)."""
@@ -82,8 +86,7 @@ class Reader:
         self.grads = inputs(trial, probe.grads, self.index)
         self.first = 2 if trial.input == "late" else 1  # the first step that moves
         with np.errstate(all="ignore"):
-            single = np.array_equal(path[1:], np.float32(path[1:]), equal_nan=True)
-            self.unit = float(np.finfo(np.float32 if single else np.float64).eps) / 2
+            self.unit = rounding(path)
             self.steps = np.diff(path, axis=0)
             self.share = self._share()
             self.u = self.steps + self.share[:, None] * path[:-1]
@@ -242,6 +245,18 @@ class Reader:
                 lr = float(rates.max())
                 yield replace(rule, lr=lr, rates=tuple(float(r) for r in rates / lr))
 
+    def rated(self, rule: Rule) -> Rule:
+        """The rule with its rates read again, now that eps is known."""
+        if not rule.rates:
+            return rule
+        column = self.probe.at("steady")
+        once = replace(rule, rates=(), lr=1.0, input="given")
+        grads, index = self.grads[:, column], self.index[column]
+        way = np.diff(follow(once, np.zeros(1), grads, index), axis=0)
+        rates = np.abs(self.u[:, column] / way)[:, 0]
+        lr = float(rates.max())
+        return replace(rule, lr=lr, rates=tuple(float(r) for r in rates / lr))
+
     # eps: how steps shrink with the gradient.
 
     def with_eps(self, rule: Rule) -> list[Rule]:
@@ -318,13 +333,16 @@ class Reader:
         """Where weight decay enters, and its size, likeliest first."""
         if self.share.any():
             if np.abs(self.share / self.share[-1] - 1).max() < ROUGH:
-                wd = float(np.median(self.share)) / rule.lr
-                return [replace(rule, decay=kind, weight_decay=wd) for kind in DECOUPLED]
+                share = float(np.median(self.share))
+                before = replace(rule, decay="before", weight_decay=share / rule.lr)
+                lr = rule.lr / (1 - share)  # which decay after the step makes shorter
+                return [before, replace(rule, decay="after", lr=lr, weight_decay=share / lr)]
             wd = float(self.share[-1] / rule.lr)
             kinds = CORRECTED + (DECOUPLED if rule.rates else ())
             return [replace(rule, decay=kind, weight_decay=wd) for kind in kinds]
         zero = self.probe.at("zero at 100", "zero at -3")
-        if not (self.path[-1, zero] != self.path[0, zero]).any():
+        moved = self.path[-1, zero] != self.path[0, zero]
+        if not (moved & np.isfinite(self.path[-1, zero])).any():
             return [rule]
         if rule.placement in ("in both", "missing", "added"):
             return [rule]
@@ -347,35 +365,9 @@ class Reader:
     # The whole path.
 
     def off(self, rule: Rule, unit: float = 0.0) -> tuple[NDArray, NDArray, NDArray]:
-        """By how much each step of a rule is off, by how much it may be, and how long it is.
-
-        It may be off by 1e-9 of the step and by the rounding of the parameter; with ``unit``
-        also by what is lost in averages and corrections that are rounded to this unit.
-        """
-        run = Run(
-            replace(rule, input="given"),
-            self.probe.start,
-            self.index,
-            self.count,
-            STEPS,
-            bool(unit),
-        )
-        way, doubt = [self.probe.start], []
-        for grad in inputs(rule, self.probe.grads, self.index):
-            way.append(run.step(grad))
-            doubt.append(run.doubt() if unit else 0.0 * grad)
-        wanted = np.diff(way, axis=0)
-        size = np.maximum(np.abs(self.path), np.abs(way))
-        size = np.maximum(size[1:], size[:-1])
-        # a share that is taken off the parameter may cancel a step
-        length = np.abs(wanted) + np.abs(self.share)[:, None] * size
-        allowed = 8 * self.unit * size + (RTOL + unit * np.array(doubt)) * length
-        off = np.where(_same(self.path, np.array(way)), 0.0, np.abs(self.steps - wanted))
-        return (
-            np.where(np.isfinite(off), off, np.inf),
-            np.where(np.isfinite(allowed), allowed, 0.0),
-            length,
-        )
+        """By how much each step of a rule is off, by how much it may be, and how long it is."""
+        grads = inputs(rule, self.probe.grads, self.index)
+        return off_by(rule, self.path, grads, self.index, self.unit, unit)
 
     def rough(self, rule: Rule) -> float:
         """The share of numbers on which a rule is off by some percent."""
@@ -384,13 +376,15 @@ class Reader:
 
     def exact(self, rule: Rule) -> Fit | None:
         """The rule with the numbers that fit, as short as they may be."""
-        polished = self.polished(rule)
+        polished = self.rated(self.polished(rule))
+        if rule.rates:
+            polished = self.rated(self.polished(polished))
         for precision, unit in PRECISIONS.items():
-            rtols = (1e-3, 1e-4, 1e-5, 1e-6, 1e-9) if unit else (1e-6, 1e-9)
+            rtols = (1e-3, 1e-4, 1e-5, 1e-6, 1e-9) if unit > 1e-9 else (1e-6, 1e-9)
             for fit in (*(shortened(polished, rtol) for rtol in rtols), polished):
                 off, allowed, _ = self.off(fit, unit)
                 if (off <= allowed).all():
-                    return Fit(fit, precision, allowed)
+                    return Fit(fit, precision, allowed, self.unit)
         return None
 
     def polished(self, rule: Rule, rows: Sequence[int] = (8, STEPS, STEPS, STEPS, STEPS)) -> Rule:
@@ -426,6 +420,45 @@ class Reader:
             if last == STEPS and np.abs(move).max() < 1e-11:
                 break
         return built(x)
+
+
+def off_by(
+    rule: Rule, path: NDArray, grads: NDArray, index: NDArray, unit: float, state_unit: float = 0.0
+) -> tuple[NDArray, NDArray, NDArray]:
+    """By how much each step of a rule is off a path, by how much it may be, and how long it is.
+
+    It may be off by 1e-9 of the step and by the rounding of the parameter, to ``unit``; with
+    ``state_unit`` also by what is lost in averages and corrections that are rounded to this.
+    ``grads`` are those that reach the averages.
+    """
+    rule = replace(rule, input="given")
+    count, steps = int(index.max()) + 1, len(grads)
+    run = Run(rule, path[0], index, count, steps, bool(state_unit))
+    way, doubt = [path[0]], []
+    for there, grad in zip(path, grads, strict=False):
+        run.theta = there  # each step from where the path stands: what is lost does not add up
+        way.append(run.step(grad))
+        doubt.append(run.doubt() if state_unit else 0.0 * grad)
+    wanted = np.array(way)[1:] - path[:-1]
+    size = np.maximum(np.abs(path), np.abs(way))
+    size = np.maximum(size[1:], size[:-1])
+    # a share that is taken off the parameter may cancel a step
+    length = np.abs(wanted) + rule.share * size
+    rtol = RTOL if state_unit < 1e-9 else RTOL32  # to which its numbers can be read
+    allowed = 8 * unit * size + rtol * length + state_unit * np.array(doubt)
+    off = np.where(_same(path, np.array(way)), 0.0, np.abs(np.diff(path, axis=0) - wanted))
+    return (
+        np.where(np.isfinite(off), off, np.inf),
+        np.where(np.isfinite(allowed), allowed, 0.0),
+        length,
+    )
+
+
+def rounding(path: NDArray) -> float:
+    """Half the distance of numbers next to 1 in the format that the parameters are in."""
+    with np.errstate(all="ignore"):
+        single = np.array_equal(path[1:], np.float32(path[1:]), equal_nan=True)
+    return float(np.finfo(np.float32 if single else np.float64).eps) / 2
 
 
 def usual(rule: Rule) -> Rule:

@@ -107,6 +107,13 @@ class Rule:
     twice: bool = False
     rates: tuple[float, ...] = ()
 
+    @property
+    def share(self) -> float:
+        """What decoupled decay takes of a parameter in a step, beside what the gradient does."""
+        if self.decay in ("none", "L2", "in m only", "in the quotient"):
+            return 0.0
+        return self.weight_decay * (1.0 if "not times lr" in self.decay else self.lr)
+
 
 class Run:
     """A rule at work on numbers that lie in some parameters."""
@@ -128,6 +135,7 @@ class Run:
         )
         self.m, self.v, self.top, self.last = np.zeros((4, *start.shape))
         self.m_error, self.v_error = np.zeros((2, *start.shape))  # in units of the roundoff
+        self.largest = np.abs(start)  # of θ so far
         self.t = 0
 
     def step(self, grad: NDArray) -> NDArray:
@@ -156,7 +164,8 @@ class Run:
             v = np.abs(v)
         self.m_hat = self.m if rule.m_starts == "corrected" else self.m / c1
         self.v_hat = v if rule.v_starts == "corrected" else v / c2
-        q = self._quotient(self.m_hat, v, c2)
+        self.kept_v = v
+        self.q = q = self._quotient(self.m_hat, v, c2)
         if rule.decay == "times corrected lr":
             q = q + decay * theta * c2**0.5 / c1
         theta = theta + rule.sign * lr * q
@@ -184,6 +193,9 @@ class Run:
             value = (for_v - self.m) ** 2
         if self.doubtful:
             grown = np.abs(self.m) + (1 - beta1) * np.abs(for_m)
+            if rule.decay in ("L2", "in m only"):  # θ is rounded at its largest
+                self.largest = np.maximum(self.largest, np.abs(self.theta))
+                grown = grown + rule.weight_decay * self.largest
             self.m_error = beta1 * self.m_error + grown
         kept = self.m if rule.shared else self.v
         if self.t == 1 and rule.v_starts == "gradient":
@@ -243,10 +255,14 @@ class Run:
         return m / (v**power + eps)
 
     def doubt(self) -> NDArray:
-        """By how many roundoffs of its state the last step may be off, relative to the step."""
-        beta1, beta2 = self.rule.betas
-        averages = self.m_error / np.abs(self.m) + self.rule.power * self.v_error / np.abs(self.v)
-        return averages + 1 / (1 - beta1) + self.rule.power / (1 - beta2) + 8
+        """By how many roundoffs of its state the last step may be off."""
+        rule = self.rule
+        beta1, beta2 = rule.betas
+        c1, c2 = self.c1[self.t - 1], self.c2[self.t - 1]
+        of_m = self.m_error / c1 * np.abs(self._quotient(np.ones_like(self.m), self.kept_v, c2))
+        of_v = np.where(self.v_error > 0, self.v_error / np.abs(self.v), 0.0)
+        rest = rule.power * of_v + 1 / (1 - beta1) + rule.power / (1 - beta2) + 8
+        return np.nan_to_num(np.abs(rule.lr) * (of_m + np.abs(self.q) * rest), posinf=0.0)
 
 
 def inputs(rule: Rule, grads: NDArray, index: NDArray) -> NDArray:

@@ -1,0 +1,284 @@
+"""How far an optimizer is from the right one, and what else is worth saying of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dialects import DIALECTS
+from .answers import (
+    BASES,
+    Difference,
+    Identification,
+    Steps,
+    apart_line,
+    as_had_by,
+    effect,
+    settings_line,
+    written,
+)
+from .judging import Judgement, choices, dialect_path
+from .observing import LONG, WIDE, Observation
+from .reading import Explanation, Known, Rule, Settings, follow
+from .reading.probes import SIZES, STEPS
+from .reading.rules import Correction, inputs
+
+LOOKED_AT = (
+    f"Looked at: {STEPS} steps of {{count}} numbers, with gradients from 1e5 down to 1e-12, zeros, "
+    "changes of sign and of size"
+)
+FURTHER = (
+    f"; then {LONG - STEPS} steps more, with {WIDE:,} further numbers, a matrix that is orthogonal "
+    "to its gradient, two spikes"
+)
+NOT_LOOKED_AT = "Not looked at: sparse gradients, several groups, other dtypes."
+LAST = 1000  # the step at which a mistake is weighed
+GRADIENTS = {
+    "a steady gradient": 1.0,
+    "a steady gradient of 1e-4": 1e-4,
+    "a steady gradient of 1e-8": 1e-8,
+    "an alternating gradient": -1.0,
+    "no gradient": 0.0,
+}
+
+
+def failed(seen: Observation) -> Identification:
+    """Say that it raised something."""
+    return Identification("error", convention=seen.convention, message=seen.error)
+
+
+def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> Identification:
+    """Put the answer together."""
+    if found.names == ("step-starts-at-0",) and not seen.divided:
+        message = "its first step gives NaN or infinity everywhere. Mend this and ask again"
+        return Identification("error", convention=seen.convention, message=message)
+    best = found.explanations[0] if found.explanations else None
+    settings = acting(best, found.rule) if best else None
+    meant = best.settings if best else known.filled()
+    if "eps-missing" in found.names:
+        meant = replace(meant, eps=known.filled().eps)
+    names = found.names
+    verdict = found.verdict
+    if seen.mutates_grad and verdict != "unknown":
+        names, verdict = ("gradient-mutated", *names), "mistake"
+    right = right_rule(found.rule, meant) if best and found.rule else None
+    contradicted = best.contradicted if best else ()
+    return Identification(
+        verdict,
+        names,
+        base_of(found.rule, names) if best else "",
+        settings,
+        seen.convention,
+        tuple(remarks(seen, found, told, known)),
+        tuple(name for name in contradicted if name in told.given()),
+        tuple(dict.fromkeys(e.slugs for e in found.explanations)),
+        difference(seen, meant, verdict),
+        seen.mutates_grad,
+        found.precision,
+        looked_at(seen),
+        unknown_message(found),
+        tuple(details(found, settings, right)),
+        steps_in_lr(seen, settings, right) if settings else None,
+    )
+
+
+def acting(best: Explanation, rule: Rule | None) -> Settings:
+    """The settings as they act; eps is None where there is none."""
+    placement = rule.placement if rule else ""
+    none = placement in ("none", "missing")
+    return replace(best.settings, eps=None) if none else best.settings
+
+
+def base_of(rule: Rule | None, names: tuple[str, ...]) -> str:
+    """The form that it, or its mistakes, stand on."""
+    if rule is None:
+        return ""
+    forms = {"hat": "reordered", "none": "atan2"}
+    forms |= {name: name for name in ("inside", "inside-uncorrected")}
+    if "eps-inside-root" in names and not set(names) & set(DIALECTS):
+        return "algorithm-1"
+    return forms.get(rule.placement, "algorithm-1")
+
+
+def right_rule(rule: Rule, settings: Settings) -> Rule:
+    """The right Adam of the same form, at these settings."""
+    placement = rule.placement if rule.placement in ("hat", "inside-uncorrected") else "outside"
+    decay = rule.decay if rule.decay in ("L2", "after") else "before"
+    return Rule(
+        settings.lr,
+        settings.betas,
+        settings.eps or 0.0,
+        settings.weight_decay,
+        Correction("β₁"),
+        Correction("β₂"),
+        placement,
+        decay if settings.weight_decay else "none",
+        "max of v" if settings.amsgrad else "none",
+    )
+
+
+def unknown_message(found: Judgement) -> str:
+    """Say what an unknown rule is until it becomes another."""
+    if not found.leaves:
+        return ""
+    dialects = [name for name in found.nearest if name in DIALECTS]
+    what = as_had_by(dialects).partition(":")[0] if dialects else ", ".join(found.nearest)
+    until = f"On the first {STEPS} steps it is {what}"
+    return f"I do not know this rule. {until}, but not {found.leaves}."
+
+
+def details(found: Judgement, settings: Settings | None, right: Rule | None) -> Iterator[str]:
+    """Say how far its steps are from the right ones, and with which settings it acts."""
+    dialects = [name for name in found.names if name in DIALECTS]
+    if found.rule and right and not dialects:
+        if worst := worst_effect(found.rule, right):
+            yield worst
+        if right.placement != "outside":
+            yield f"It stands on {BASES[base_of(found.rule, found.names)]}."
+    if found.rule and found.rule.rates:
+        yield schedule(found.rule.rates)
+    if settings:
+        yield settings_line(settings, {})
+    if text := apart_line(found.names):
+        yield text
+
+
+def worst_effect(rule: Rule, right: Rule) -> str:
+    """Say what a mistake does to the steps, with the gradient that shows it most."""
+    found: list[tuple[float, str]] = []
+    for words, size in GRADIENTS.items():
+        sign = (-1.0) ** np.arange(LAST) if size < 0 else 1.0
+        start = np.array([1.0 if size == 0 else 0.0])
+        grads = (abs(size) * sign * np.ones(LAST))[:, None]
+        own, wanted = (moved(r, start, grads) for r in (rule, right))
+        ratios = np.where(own == wanted, 1.0, own / np.where(wanted == 0, np.nan, wanted))
+        if text := effect(ratios, words):
+            with np.errstate(all="ignore"):
+                far = np.abs(np.log(np.abs(ratios[[0, LAST // 2, -1]])))
+            found.append((float(np.nan_to_num(far, nan=np.inf).max()), text))
+    return max(found, key=lambda f: (f[0] > 0.01) * 10 + min(f[0], 5.0))[1] if found else ""
+
+
+def moved(rule: Rule, start: NDArray, grads: NDArray) -> NDArray:
+    """The steps of a rule for the third parameter of three, (steps,)."""
+    rule = replace(rule, rates=())
+    index = np.full(1, 2)
+    with np.errstate(all="ignore"):
+        return np.diff(follow(rule, start, grads, index)[:, 0])
+
+
+def schedule(rates: tuple[float, ...]) -> str:
+    """Name the form of a rate that changes.
+
+    >>> schedule(tuple(0.9**t for t in range(10)))
+    'The rate is multiplied by 0.9 at every step.'
+    """
+    r = np.array(rates)
+    t = np.arange(1, len(r) + 1)
+    with np.errstate(all="ignore"):
+        factors, inverse, rises = r[1:] / r[:-1], r[0] / r, np.diff(r)
+        slope = np.diff(inverse)
+    if np.ptp(factors) < 1e-6:
+        return f"The rate is multiplied by {factors[0]:.4g} at every step."
+    if np.ptp(slope) < 1e-6 * abs(slope[0]):
+        return f"The rate falls as 1/(1 + {slope[0]:.3g}·(t − 1))."
+    if np.ptp(r * np.sqrt(t)) < 1e-6 * r[0]:
+        return "The rate falls as 1/√t."
+    top = int(np.argmax(r)) or len(r)
+    if top > 1 and np.ptp(rises[: top - 1]) < 1e-6 * r.max() and rises[0] > 0:
+        until = f" until step {top + 1}" if top < len(r) - 1 else ""
+        step = f"by {rises[0]:.3g} of its largest value at every step"
+        return f"The rate is warmed up: it grows {step}{until}."
+    changes = np.flatnonzero(np.abs(rises) > 1e-6) + 2
+    if len(changes) == 1:
+        return f"The rate is multiplied by {r[-1] / r[0]:.4g} in step {changes[0]}."
+    ends = f"from {r[0]:.3g} to {r[-1]:.3g} of its largest value"
+    return f"The rate changes {ends} in {len(r)} steps."
+
+
+def remarks(seen: Observation, found: Judgement, told: Known, known: Known) -> Iterator[str]:
+    """Say what is told or a default and acts otherwise, and what is no mistake."""
+    best = found.explanations[0] if found.explanations else None
+    for name in best.contradicted if best else ():
+        wanted, acts = getattr(known, name), getattr(best.settings, name)
+        default = getattr(seen.defaults, name)
+        text = f"it behaves as {written(name, acts)}"
+        if name not in told.given():
+            yield f"Its default is {written(name, wanted)}, but {text}."
+            continue
+        own = default is not None and np.allclose(default, acts, 1e-6, 0)
+        yield f"You told {written(name, wanted)}; {text}{', its own default' if own else ''}."
+    if seen.cleared:
+        yield "Its step clears the gradients that it has used."
+
+
+def looked_at(seen: Observation) -> str:
+    """Say on which inputs the answer rests."""
+    text = LOOKED_AT.format(count=len(seen.probe.start))
+    if seen.long is not None:
+        return f"{text}{FURTHER}. {NOT_LOOKED_AT}"
+    left = f"; {seen.left_out}, so that no large parameter and no long run" if seen.left_out else ""
+    return f"{text}{left}. {NOT_LOOKED_AT}"
+
+
+def difference(seen: Observation, settings: Settings, verdict: str) -> Difference | None:
+    """Find the first step on which it leaves the dialect that it follows most closely."""
+    if verdict == "dialect":
+        return None
+    parted: list[tuple[NDArray, str, NDArray]] = []
+    for name, decoupled in choices(settings):
+        path = dialect_path(name, seen.probe, settings, decoupled)
+        parted.append((misfits(seen.path, path), name, path))
+    misfit, name, expected = min(parted, key=lambda entry: entry[0].sum())
+    if not misfit.any():
+        return None
+    step = int(np.argmax(misfit.any(axis=1)))
+    columns = np.flatnonzero(misfit[step])
+    column = min(columns, key=lambda j: plainness(seen, step, j))
+    grads = seen.probe.grads[: step + 1, column]
+    return Difference(
+        step=step + 1,
+        parameter=float(seen.path[step, column]),
+        gradient=float(grads[-1]),
+        gradients=tuple(map(float, grads)),
+        expected=float(expected[step + 1, column]),
+        got=float(seen.path[step + 1, column]),
+        against=name,
+    )
+
+
+def plainness(seen: Observation, step: int, column: int) -> tuple[bool, float]:
+    """The order in which inputs are shown: a parameter at zero, a gradient near 1."""
+    grad = float(seen.probe.grads[step, column])
+    return bool(seen.path[0, column]), abs(np.log(abs(grad))) + (grad < 0) if grad else 99.0
+
+
+def misfits(path: NDArray, expected: NDArray) -> NDArray:
+    """Say where two paths take clearly different steps, a mask of shape (steps, numbers)."""
+    with np.errstate(all="ignore"):
+        got, wanted = np.diff(path, axis=0), np.diff(expected, axis=0)
+        size = np.maximum(np.abs(path), np.abs(expected))[1:]
+        close = np.abs(got - wanted) <= 1e-7 * np.abs(wanted) + 1e-15 * size
+    return ~(close | (path[1:] == expected[1:]) | (np.isnan(path[1:]) & np.isnan(expected[1:])))
+
+
+def steps_in_lr(seen: Observation, settings: Settings, right: Rule | None) -> Steps | None:
+    """Its steps in units of lr, and the right ones, for the plot."""
+    if not settings.lr:
+        return None
+    steady, *sized = seen.probe.at("size 0", *(f"size {e}" for e in SIZES))
+    own = np.diff(seen.path, axis=0) / settings.lr
+    ideal = None
+    if right:
+        effective = inputs(right, seen.probe.grads, seen.probe.index)
+        ideal = np.diff(follow(right, seen.probe.start, effective, seen.probe.index), axis=0)
+        ideal = ideal / settings.lr
+    last = 28  # before the steps in which all are small
+    return Steps(
+        own[:last, steady],
+        None if ideal is None else ideal[:last, steady],
+        10.0 ** np.array(SIZES),
+        own[last - 1, sized],
+        None if ideal is None else ideal[last - 1, sized],
+    )

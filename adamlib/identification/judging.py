@@ -1,0 +1,299 @@
+"""From what an optimizer did to what it is: a dialect, mistakes, a relative, or unknown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..adam import adam_step, init_state
+from ..dialects import DIALECTS
+from .observing import SPIKES, Course, Observation
+from .reading import MISTAKES, Explanation, Fit, Known, Probe, Rule, Settings, explain, read
+from .reading.explaining import FIRST, composed
+from .reading.reader import PRECISIONS, RTOL, off_by, rounding
+from .reading.rules import AMSGrad, Decay, Placement, inputs
+from .relatives import RELATIVES, Relative
+
+Verdict = Literal["dialect", "mistake", "unknown"]
+
+RTOL32 = 2e-5  # of a step: what a relative may be off whose constants are in float32
+LIKE = 0.3  # explanations that cost so little more are as likely
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What fits, and what follows from it.
+
+    ``names``: slugs of dialects, relatives and mistakes. ``explanations``: the likely ones, the
+    best first. ``leaves``: where further on it is something else than on the probe; ``nearest``:
+    what it is there.
+    """
+
+    verdict: Verdict
+    names: tuple[str, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    rule: Rule | None = None
+    precision: str = "float64"
+    leaves: str = ""
+    nearest: tuple[str, ...] = ()
+
+
+def judge(seen: Observation, known: Known) -> Judgement:
+    """Find what fits; ``known`` is what is told of the settings, or else the class's default."""
+    if not np.isfinite(seen.path[1:]).any():
+        return Judgement("mistake", ("step-starts-at-0",))
+    fits = read(seen.path, seen.probe, [known.betas] if known.betas else [])
+    fits = [fit for fit in fits if max(fit.rule.betas) < 1 - 1e-7] or tried(seen, known)
+    fits = [fit for f in fits for fit in everywhere(snapped(f, seen, known))]
+    explained = [(e, fit) for fit in fits for e in explain(fit.rule, known)]
+    if not explained:
+        return relative(seen, known) or Judgement("unknown")
+    explained.sort(key=lambda pair: pair[0].cost)
+    best, fit = explained[0]
+    if is_rmsprop(fit.rule, known):
+        return Judgement("dialect", ("rmsprop",), (best,), fit.rule, fit.precision)
+    likely = [(e, f) for e, f in explained if e.cost < best.cost + LIKE]
+    dialects = fitting(seen, likely)
+    mistakes = singles(explained, best, bool(dialects))
+    if not dialects and not mistakes:
+        mistakes = best.slugs
+    names = (*dialects, *mistakes)
+    left = leaves(fit, seen)
+    plain = dialects or len(best.slugs) == 1 and not best.contradicted
+    if (left or not plain) and (found := relative(seen, known)):
+        return found
+    if left or not names:
+        return Judgement("unknown", rule=fit.rule, leaves=left, nearest=names)
+    explanations = tuple(dict.fromkeys(e for e, _ in likely))
+    verdict: Verdict = "dialect" if dialects else "mistake"
+    return Judgement(verdict, names, explanations, fit.rule, fit.precision)
+
+
+def snapped(fit: Fit, seen: Observation, known: Known) -> Fit:
+    """Take the numbers that are known for those that were read, if it fits more closely so."""
+    if fit.precision == "float64":
+        return fit
+    rule = fit.rule
+    near = {n: v for n, v in known.given().items() if n not in ("betas", "amsgrad")}
+    near = {n: v for n, v in near.items() if np.isclose(getattr(rule, n), v, 1e-3, 0)}
+    if known.betas and np.allclose(rule.betas, known.betas, 0, 1e-4):
+        near["betas"] = known.betas
+    closer = fits_as_it_is(replace(rule, **near), seen)
+    return closer if closer and closer.precision == "float64" else fit
+
+
+def is_rmsprop(rule: Rule, known: Known) -> bool:
+    """Whether it is RMSProp: no m and no correction, where nobody asked for β₁ = 0."""
+    asked = known.betas is not None and known.betas[0] == 0
+    bare = rule.corrects_m is None and rule.corrects_v is None
+    plain = rule.v_of == "g²" and rule.power == 0.5 and rule.input == "given"
+    return not asked and rule.betas[0] == 0 < rule.betas[1] and bare and plain
+
+
+# Rules that cannot be read off, tried at the settings that are known
+
+
+def tried(seen: Observation, known: Known) -> list[Fit]:
+    """Find single mistakes that take the path, on each form, where all settings are known."""
+    if None in (known.lr, known.betas, known.eps):
+        return []
+    settings = known.filled()
+    found: list[Fit] = []
+    for form in forms(settings):
+        for slug in [s for s in MISTAKES if s not in NOT_IN_STEPS]:
+            for rule in composed([slug], settings, *form):
+                if fit := fits_as_it_is(rule, seen):
+                    found.append(fit)
+    best = min((list(PRECISIONS).index(f.precision) for f in found), default=0)
+    return [f for f in found if list(PRECISIONS).index(f.precision) == best]
+
+
+NOT_IN_STEPS = ("gradient-mutated", "rate-changes")
+
+
+def forms(settings: Settings) -> Iterator[tuple[Placement, Decay, AMSGrad]]:
+    """Give the right forms of Adam: where eps stands, the decay, the maximum."""
+    decays: tuple[Decay, ...] = ("L2", "before", "after") if settings.weight_decay else ("none",)
+    maxima: tuple[AMSGrad, ...] = ("max of v", "max of v̂") if settings.amsgrad else ("none",)
+    placements: tuple[Placement, ...] = ("outside", "hat", "inside", "inside-uncorrected")
+    yield from product(placements, decays, maxima)
+
+
+def fits_as_it_is(rule: Rule, seen: Observation) -> Fit | None:
+    """Whether a rule takes the path with the numbers that it has."""
+    probe, path = seen.probe, seen.path
+    grads, unit = inputs(rule, probe.grads, probe.index), rounding(path)
+    for precision, state_unit in PRECISIONS.items():
+        for steps in (3, len(grads)):
+            off, allowed, _ = off_by(
+                rule, path[: steps + 1], grads[:steps], probe.index, unit, state_unit
+            )
+            if not (off <= allowed).all():
+                break
+        else:
+            return Fit(rule, precision, allowed, unit)
+    return None
+
+
+def everywhere(fit: Fit) -> Iterator[Fit]:
+    """Give a fit; where eps is zero, with eps in every place, as nothing tells them apart."""
+    yield fit
+    if fit.rule.eps == 0 and fit.rule.placement == "outside":
+        yield replace(fit, rule=replace(fit.rule, placement="inside"))
+        yield replace(fit, rule=replace(fit.rule, placement="added"))
+
+
+def singles(
+    explained: Sequence[tuple[Explanation, Fit]], best: Explanation, beside: bool
+) -> tuple[str, ...]:
+    """Name every mistake that explains the steps alone, at the settings of the best explanation.
+
+    Beside a dialect only those of Algorithm 1 are named: its other forms are dialects themselves.
+    """
+    found: list[str] = []
+    for e, fit in explained:
+        if len(e.slugs) != 1 or len(e.contradicted) > len(best.contradicted):
+            continue
+        if not alike(e.settings, best.settings, e.slugs[0]):
+            continue
+        rule = fit.rule
+        if beside and (rule.placement in OTHER_FORMS or rule.amsgrad == "max of v̂"):
+            continue
+        found.append(e.slugs[0])
+    # What has a name already needs no second one: the later entries are for what has none.
+    first = [slug for slug in found if slug in FIRST]
+    return tuple(s for s in MISTAKES if s in (first if first or beside else found))
+
+
+OTHER_FORMS = ("hat", "inside-uncorrected", "none")
+
+
+def alike(one: Settings, other: Settings, slug: str = "") -> bool:
+    """Whether two settings are the same, eps apart where there is none."""
+    names = ["lr", "weight_decay", *(["eps"] if slug != "eps-missing" else [])]
+    numbers = [(getattr(one, n), getattr(other, n)) for n in names]
+    numbers += zip(one.betas, other.betas, strict=True)
+    return all(np.isclose(a, b, 1e-6, 0) for a, b in numbers) and one.amsgrad == other.amsgrad
+
+
+# Dialects
+
+
+def fitting(seen: Observation, likely: Sequence[tuple[Explanation, Fit]]) -> tuple[str, ...]:
+    """Name the dialects that take the path at the settings of a likely explanation."""
+    found: list[str] = []
+    done: list[Settings] = []
+    for e, fit in likely:
+        if "eps-missing" not in e.slugs and not any(alike(e.settings, s) for s in done):
+            done.append(e.settings)
+            found += dialects_at(e.settings, fit, seen)
+    return tuple(name for name in DIALECTS if name in found)
+
+
+def dialects_at(settings: Settings, fit: Fit, seen: Observation) -> Iterator[str]:
+    """Name the dialects that take the path at some settings."""
+    first = replace(seen.probe, grads=seen.probe.grads[:2])
+    for name, decoupled in choices(settings):
+        if fit.takes(seen.path[:3], dialect_path(name, first, settings, decoupled)).all():
+            if fit.takes(seen.path, dialect_path(name, seen.probe, settings, decoupled)).all():
+                yield name
+
+
+def choices(settings: Settings) -> Iterator[tuple[str, bool]]:
+    """Give the dialects that have the options, with decay coupled and decoupled."""
+    for name, rule in DIALECTS.items():
+        if settings.amsgrad and rule.amsgrad is None:
+            continue
+        yield name, False
+        if settings.weight_decay and rule.decoupled_weight_decay:
+            yield name, True
+
+
+def dialect_path(name: str, probe: Probe, settings: Settings, decoupled: bool) -> NDArray:
+    """Run a dialect on a probe; return the parameters before every step and at the end.
+
+    Returns
+    -------
+    ndarray of float64, shape (steps + 1, numbers)
+    """
+    param, path = probe.start, [probe.start]
+    state = init_state(param, settings.amsgrad)
+    options: dict[str, Any] = {**vars(settings), "decoupled_weight_decay": decoupled}
+    for grad in probe.grads:
+        param, state = adam_step(param, grad, state, dialect=name, **options)
+        path.append(param)
+    return np.array(path)
+
+
+# Beyond the probe
+
+
+def leaves(fit: Fit, seen: Observation) -> str:
+    """Say where it leaves the rule that it followed on the probe; "" where it does not."""
+    whole, long = seen.whole, seen.long
+    if whole is None or long is None or fit.rule.rates:
+        return ""
+    reach = inputs(fit.rule, whole.grads, whole.index)
+    wrong = misfits(fit, whole, reach)
+    if wrong[:, ~whole.small].any():
+        return f"on a parameter of {(whole.index == 0).sum():,} numbers"
+    matrix = whole.index == 1
+    if wrong[:, matrix].any() and not wrong[:, ~matrix].any():
+        return "where the gradient of a matrix is orthogonal to it"
+    later = inputs(fit.rule, long.grads[len(reach) :], long.index)
+    wrong = misfits(fit, long, np.concatenate([reach[:, whole.small], later]))
+    if not wrong.any():
+        return ""
+    step = int(np.argmax(wrong.any(axis=1)))
+    spike = ", in which the gradients are 1,000 times as large" if step in SPIKES else ""
+    return f"in step {step + 1}{spike}"
+
+
+def misfits(fit: Fit, course: Course, grads: NDArray) -> NDArray:
+    """Say where a rule takes other steps, a mask of shape (steps, numbers)."""
+    state_unit = PRECISIONS[fit.precision]
+    with np.errstate(all="ignore"):
+        off, allowed, _ = off_by(fit.rule, course.path, grads, course.index, fit.unit, state_unit)
+    return off > allowed
+
+
+# Relatives
+
+
+def relative(seen: Observation, known: Known) -> Judgement | None:
+    """Find the published relatives that take the path, at the settings that are known."""
+    if known.amsgrad:
+        return None
+    settings = known.filled()
+    probe = seen.probe
+    small = Course(probe.grads, seen.path, probe.shapes, np.ones(len(probe.start), bool))
+    for rtol, precision in ((RTOL, "float64"), (RTOL32, "float32")):
+        names = [s for s, r in RELATIVES.items() if takes(r, seen.whole or small, settings, rtol)]
+        if names:
+            explanation = Explanation((), settings)
+            return Judgement("dialect", tuple(names), (explanation,), None, precision)
+    return None
+
+
+def takes(entry: Relative, course: Course, settings: Settings, rtol: float) -> bool:
+    """Whether a relative takes every step, with one of its kinds of decay."""
+    kinds = entry.decays if settings.weight_decay else entry.decays[:1]
+    return any(follows(entry, course, settings, kind, rtol) for kind in kinds)
+
+
+def follows(entry: Relative, course: Course, settings: Settings, kind: Any, rtol: float) -> bool:
+    path, share = course.path, settings.lr * settings.weight_decay
+    step, before = entry.run(settings, path[0], course.shapes, kind), path[0]
+    with np.errstate(all="ignore"):
+        for grad, last, got in zip(course.grads, path, path[1:], strict=False):
+            theta = step(grad)
+            wanted, size = theta - before, np.maximum(np.abs(got), np.abs(last))
+            allowed = 8 * 2.0**-53 * size + rtol * (np.abs(wanted) + share * size)
+            same = (got == theta) | (np.isnan(got) & np.isnan(theta))
+            if not ((np.abs(got - last - wanted) <= allowed) | same).all():
+                return False
+            before = theta
+    return True
