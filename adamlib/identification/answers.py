@@ -1,6 +1,6 @@
 """The answer as a person would give it: what it is, its settings, where it differs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects import DIALECTS
-from .reading import MISTAKES, Settings
+from .reading import MISTAKES, Known, Settings
+from .reading.explaining import USUAL
 from .relatives import RELATIVES
 
 Verdict = Literal["dialect", "mistake", "unknown", "error"]
@@ -69,7 +70,7 @@ class Difference:
             before = "…, " + before
         after = f" after the gradients {before}" if before else ""
         where = f"Step {self.step}, parameter {self.parameter:.6g}, gradient {self.gradient:.6g}"
-        result = f"{self.against} gives {self.expected:.9g}, this one {self.got:.9g}"
+        result = f"{title(self.against)} gives {self.expected:.9g}, this one {self.got:.9g}"
         return f"{where}{after}: {result}."
 
 
@@ -242,20 +243,27 @@ def written(name: str, value: Any) -> str:
     return f"{name} = {value if isinstance(value, bool) else format(value, 'g')}"
 
 
-def settings_line(settings: Settings, defaults: Mapping[str, Any]) -> str:
-    """Say the settings that were read off, and which defaults of its own differ from PyTorch's."""
-    shown = [written("lr", settings.lr), written("betas", settings.betas)]
-    shown += [written("eps", settings.eps)] if settings.eps is not None else []
-    shown += [written("weight_decay", settings.weight_decay)] if settings.weight_decay else []
-    shown += ["amsgrad = True"] if settings.amsgrad else []
-    return f"It acts with {listed(shown)}."
+def settings_line(settings: Settings, defaults: Known) -> str:
+    """Say the settings that were read off, and which defaults of its own differ from PyTorch's.
+
+    >>> settings_line(Settings(0.1, (0.9, 0.999), 1e-7), Known(lr=0.1, eps=1e-7))
+    'It acts with lr = 0.1, betas = (0.9, 0.999) and eps = 1e-07; PyTorch has 0.001 and 1e-08.'
+    """
+    shown = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps}
+    shown |= {"weight_decay": settings.weight_decay or None, "amsgrad": settings.amsgrad or None}
+    parts = [written(name, value) for name, value in shown.items() if value is not None]
+    own = {n: v for n, v in defaults.given().items() if n in ("lr", "betas", "eps")}
+    usual = vars(USUAL)
+    others = [n for n, v in own.items() if v == shown[n] and v != usual[n]]
+    theirs = listed([written(n, usual[n]).partition(" = ")[2] for n in others]) if others else ""
+    return f"It acts with {listed(parts)}{f'; PyTorch has {theirs}' if theirs else ''}."
 
 
 def apart_line(names: Sequence[str]) -> str:
-    """Say which option would tell dialects apart that take the same steps; "" for one."""
-    found = [DIALECTS[name] for name in names if name in DIALECTS]
+    """Say which option would tell names apart that take the same steps; "" for one."""
     if len(names) < 2:
         return ""
+    found = [DIALECTS[name] for name in names if name in DIALECTS]
     would = []
     if len({d.eps_placement for d in found}) > 1:
         would.append("an eps that counts")
@@ -267,19 +275,13 @@ def apart_line(names: Sequence[str]) -> str:
     return f"{text}; {listed(would, 'or')} would." if would else f"{text}."
 
 
-def ratio_words(ratio: float) -> str:
-    """Say a ratio of steps.
-
-    >>> ratio_words(0.31623), ratio_words(31.623)
-    ('0.316 of the right ones', '31.6 times the right ones')
-    """
-    return f"{ratio:.3g} of the right ones" if ratio < 1 else f"{ratio:.3g} times the right ones"
-
-
 def effect(ratios: NDArray, gradient: str) -> str:
-    """Say from which step on steps are too long or too short, and how long they are at the last.
+    """Say from which step on steps are wrong, and how long they are there and at the last.
 
     ``ratios``: each step over the right one, shape (steps,).
+
+    >>> effect(np.array([1.0, 2.0, 4.0]), "a steady gradient")
+    'From step 2 on its steps are wrong: with a steady gradient 2 times as long there, 4 in step 3.'
     """
     wrong = ~(np.abs(ratios - 1) <= 0.01)
     if not wrong.any():
@@ -287,12 +289,12 @@ def effect(ratios: NDArray, gradient: str) -> str:
     first, last = int(np.argmax(wrong)), float(ratios[-1])
     ratio = float(ratios[first])
     if not np.isfinite(ratio):
-        return f"From step {first + 1} on its steps are {ratio} with {gradient}."
-    kind = "go the wrong way" if ratio < 0 else "are too long" if ratio > 1 else "are too short"
-    text = f"With {gradient}, its steps {kind} from step {first + 1} on"
-    if ratio > 0 and np.isfinite(last) and last > 0:
-        if abs(ratio - last) > 0.01 * last:
-            ends = f"that one is {ratio_words(ratio)}, step {len(ratios)} {ratio_words(last)}"
-            return f"{text}: {ends}."
-        return f"{text}: {ratio_words(last)}."
-    return f"{text}."
+        return f"From step {first + 1} on its steps are not numbers with {gradient}."
+    if ratio < 0:
+        return f"From step {first + 1} on its steps go the wrong way, with {gradient}."
+    text = (
+        f"From step {first + 1} on its steps are wrong: with {gradient} {ratio:.3g} times as long"
+    )
+    if np.isfinite(last) and abs(ratio - last) > 0.01 * abs(last):
+        return f"{text} there, {last:.3g} in step {len(ratios)}."
+    return f"{text} as they should be."

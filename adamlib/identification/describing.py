@@ -24,13 +24,10 @@ from .reading import Explanation, Known, Rule, Settings, follow
 from .reading.probes import SIZES, STEPS
 from .reading.rules import Correction, inputs
 
-LOOKED_AT = (
-    f"Looked at: {STEPS} steps of {{count}} numbers, with gradients from 1e5 down to 1e-12, zeros, "
-    "changes of sign and of size"
-)
-FURTHER = (
-    f"; then {LONG - STEPS} steps more, with {WIDE:,} further numbers, a matrix that is orthogonal "
-    "to its gradient, two spikes"
+GRADIENTS_SEEN = "gradients from 1e5 down to 1e-12, zeros, changes of sign and of size"
+FURTHER_SEEN = (
+    f"{LONG} steps of {{count}} numbers, {GRADIENTS_SEEN}, a matrix that is orthogonal to its "
+    "gradient, two spikes"
 )
 NOT_LOOKED_AT = "Not looked at: sparse gradients, several groups, other dtypes."
 LAST = 1000  # the step at which a mistake is weighed
@@ -78,7 +75,7 @@ def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> 
         found.precision,
         looked_at(seen),
         unknown_message(found),
-        tuple(details(found, settings, right)),
+        tuple(details(seen, found, settings, right)),
         steps_in_lr(seen, settings, right) if settings else None,
     )
 
@@ -128,7 +125,9 @@ def unknown_message(found: Judgement) -> str:
     return f"I do not know this rule. {until}, but not {found.leaves}."
 
 
-def details(found: Judgement, settings: Settings | None, right: Rule | None) -> Iterator[str]:
+def details(
+    seen: Observation, found: Judgement, settings: Settings | None, right: Rule | None
+) -> Iterator[str]:
     """Say how far its steps are from the right ones, and with which settings it acts."""
     dialects = [name for name in found.names if name in DIALECTS]
     if found.rule and right and not dialects:
@@ -139,8 +138,9 @@ def details(found: Judgement, settings: Settings | None, right: Rule | None) -> 
     if found.rule and found.rule.rates:
         yield schedule(found.rule.rates)
     if settings:
-        yield settings_line(settings, {})
-    if text := apart_line(found.names):
+        yield settings_line(settings, seen.defaults)
+    together = found.verdict == "mistake" and len(found.explanations[0].slugs) > 1
+    if text := apart_line(() if together else found.names):
         yield text
 
 
@@ -215,11 +215,13 @@ def remarks(seen: Observation, found: Judgement, told: Known, known: Known) -> I
 
 def looked_at(seen: Observation) -> str:
     """Say on which inputs the answer rests."""
-    text = LOOKED_AT.format(count=len(seen.probe.start))
+    count = len(seen.probe.start)
     if seen.long is not None:
-        return f"{text}{FURTHER}. {NOT_LOOKED_AT}"
-    left = f"; {seen.left_out}, so that no large parameter and no long run" if seen.left_out else ""
-    return f"{text}{left}. {NOT_LOOKED_AT}"
+        ended = f" ({seen.left_out})" if seen.left_out else ""
+        return f"Looked at: {FURTHER_SEEN.format(count=count + WIDE)}{ended}. {NOT_LOOKED_AT}"
+    left = f" As {seen.left_out}, no large parameter and no long run." if seen.left_out else ""
+    text = f"Looked at: {STEPS} steps of {count} numbers, {GRADIENTS_SEEN}."
+    return f"{text}{left} {NOT_LOOKED_AT}"
 
 
 def difference(seen: Observation, settings: Settings, verdict: str) -> Difference | None:
