@@ -11,9 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from adamlib import identify
 from adamlib.identification import isolation
 from adamlib.identification.isolation import in_fork, in_fresh_interpreter
+from adamlib.identification.reading import Known
 
 pytestmark = pytest.mark.skipif(not isolation.CAN_FORK, reason="nothing can be forked here")
 PATIENCE = 30  # seconds, against hanging only
@@ -231,14 +234,27 @@ def way(request, monkeypatch):
 
 
 def test_an_object_is_identified_in_another_process(way):
-    assert "pytorch" in isolation.isolated(Plain, {}).names
+    found = identify(Plain, eps=1e-3, isolated=True)
+    assert "pytorch" in found.names and found.contradicted == ("eps",)
     with pytest.raises(ValueError, match="Invalid learning rate: -1"):
-        isolation.isolated(Plain, {"lr": -1.0})
+        identify(Plain, lr=-1.0, isolated=True)
 
 
 def test_an_object_that_does_not_answer_is_an_error(way):
-    found = isolation.isolated(Rude, {})
+    found = identify(Rude, isolated=True)
     assert (found.verdict, found.names) == ("error", ())
-    assert "exit code 3 while being examined" in str(found)
-    found = isolation.isolated(Slow(), {}, seconds=2)
-    assert found.verdict == "error" and "It did not end within 2 s while being" in str(found)
+    assert str(found).endswith(": it ended its process with exit code 3 while being examined.")
+    found = isolation.examined_apart(Slow(), Known(), seconds=2)
+    assert found.verdict == "error" and "it did not end within 2 s while being" in str(found)
+
+
+def test_what_cannot_be_pickled_needs_a_fork(monkeypatch):
+    local = type("Local", (Plain,), {})
+    assert "pytorch" in identify(local, isolated=True).names
+    monkeypatch.setattr(isolation, "CAN_FORK", False)
+    assert "it cannot be sent to another process: " in str(identify(local, isolated=True))
+
+
+def test_torch_that_has_used_its_threads_is_examined_in_a_fork():
+    torch.ones(1_000_000).add_(1).sum()
+    assert "pytorch" in identify(torch.optim.Adam, isolated=True).names

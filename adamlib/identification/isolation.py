@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from .answers import Identification
+    from .reading import Known
 
 SECONDS = 60.0
 PAUSE = 0.02
@@ -51,15 +52,18 @@ class Outcome(NamedTuple):
     failure: str = ""
 
 
-def isolated(x: Any, told: Mapping[str, Any], seconds: float = SECONDS) -> "Identification":
-    """Identify an object in a process of its own.
+def examined_apart(
+    x: Any, told: "Known", kind: str | None = None, seconds: float = SECONDS
+) -> "Identification":
+    """Do what `identify` does with ``isolated=True``.
 
     Parameters
     ----------
     x : object
-        What `identify` takes. Where nothing can be forked it has to be picklable.
-    told : mapping
-        The keyword arguments of `identify`, without ``isolated``.
+        Where nothing can be forked it has to be picklable.
+    told : Known
+        The settings that are told.
+    kind : {"numpy", "torch"}, optional
     seconds : float
         How long it may take.
 
@@ -71,23 +75,20 @@ def isolated(x: Any, told: Mapping[str, Any], seconds: float = SECONDS) -> "Iden
     from .answers import Identification
 
     if CAN_FORK:
-        outcome = in_fork(lambda report: examine(x, told, report), seconds)
+        outcome = in_fork(lambda report: examined(x, told, kind, report), seconds)
     else:
-        outcome = in_fresh_interpreter(f"{__name__}:examine", (x, dict(told)), seconds)
-    if isinstance(outcome.value, Exception):
-        raise outcome.value
-    return outcome.value or Identification("error", message=outcome.failure)
+        outcome = in_fresh_interpreter(f"{__name__}:examined", (x, told, kind), seconds)
+    failure = outcome.failure[:1].lower() + outcome.failure[1:]
+    return outcome.value or Identification("error", message=failure)
 
 
-def examine(x: Any, told: Mapping[str, Any], report: Report) -> Any:
-    """Identify an object in this process; the refusal of a hyperparameter is an answer too."""
+def examined(x: Any, told: "Known", kind: str | None, report: Report) -> "Identification":
+    """Examine an object in this process, which is a child."""
     report("being examined")
     if "torch" in sys.modules:  # its threads are not there after a fork
         import_module("torch").set_num_threads(1)
-    try:
-        return import_module("adamlib.identification").identify(x, **told)
-    except (ValueError, TypeError) as error:
-        return error
+    # by its name: the package imports this module
+    return import_module("adamlib.identification").examine(x, told, kind)
 
 
 # The caller.
