@@ -10,10 +10,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 
-from adamlib import figures
+from adamlib import figures, identify
 from adamlib.experiments import (
     PRECISION_STEPS,
     NanSpread,
@@ -47,6 +48,7 @@ from adamlib.figures import (
     plot_first_step_map,
     plot_floors,
     plot_gap,
+    plot_identification,
     plot_longest_steps,
     plot_losses,
     plot_nan_spread,
@@ -782,3 +784,40 @@ def test_labels_do_not_overlap():
     same = {way: [(10, 1.0), (100, 1.0)] for way in ("compiled", "torch fused", "ours fused")}
     heights = sorted(text.xy[1] for text in plot_step_times(same).texts)
     assert all(b / a > 1.2 for a, b in zip(heights, heights[1:], strict=False))
+
+
+# --- identification -------------------------------------------------------------------------------
+
+
+class TooLong(torch.optim.Adam):
+    """Its step count stays 1."""
+
+    def step(self, closure=None):
+        for state in self.state.values():
+            state["step"].zero_()
+        super().step(closure)
+
+
+def test_plot_identification_draws_its_own_steps_over_the_right_ones():
+    answer = identify(TooLong)
+    assert answer.names == ("step-frozen-at-1",)
+    over_steps, over_sizes = plot_identification(answer)
+    right, own = (line.get_ydata() for line in over_steps.lines)
+    np.testing.assert_allclose(right, 1.0, rtol=1e-6)
+    m = 1 - 0.9 ** np.arange(1, len(own) + 1)
+    v = 1 - 0.999 ** np.arange(1, len(own) + 1)
+    np.testing.assert_allclose(own, m / 0.1 / np.sqrt(v / 0.001), rtol=1e-6)
+    sizes, right = over_sizes.lines[0].get_data()
+    np.testing.assert_allclose(right, sizes / (sizes + 1e-8), rtol=1e-6)
+    assert texts(over_steps) == ["this one", "the right one"]
+
+
+def test_plot_identification_draws_no_right_one_where_none_is_known():
+    over_steps, over_sizes = plot_identification(identify(torch.optim.NAdam))
+    assert len(over_steps.lines) == len(over_sizes.lines) == 1
+    assert texts(over_steps) == ["this one"]
+
+
+def test_plot_identification_refuses_an_error():
+    with pytest.raises(ValueError, match="no steps to draw: the verdict is 'error'"):
+        plot_identification(identify(lambda params: 3))

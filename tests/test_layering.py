@@ -14,6 +14,8 @@ ORDER = (*(name for name, home in adamlib._HOMES.items() if not home), "__main__
 TORCH = ("fused", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
 HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
+# what a method opens when it is called, though it comes later: `answer.plot()`
+DOORS = {("identification.answers", "adamlib.figures")}
 # their files import from each other, without a circle
 PACKAGES = (
     "conversion",
@@ -73,8 +75,8 @@ def test_every_module_has_its_place():
 @pytest.mark.parametrize("module", [m for m in MODULES if m != "__init__"])
 def test_modules_import_only_from_those_before_them(module):
     before = ORDER[: ORDER.index(place(module))]
-    for name, _ in imports(module):
-        if name.startswith("adamlib."):
+    for name, inside in imports(module):
+        if name.startswith("adamlib.") and not (inside and (module, name) in DOORS):
             other = place(name.removeprefix("adamlib."))
             assert other in before or other == place(module) in PACKAGES, name
 

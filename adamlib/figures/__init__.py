@@ -14,6 +14,7 @@ Give ``ax``, or ``axes``, to draw into a figure of your own; left out, they are 
 ``precision``        Adam in 16 bits: maps of first steps, averages, repairs
 ``width``            runs that drift apart, and the width where gradients meet eps
 ``speed``            how long a step takes, in units of the floor
+``identification``   the steps of an optimizer beside the right ones
 ===================  ===========================================================
 """
 
@@ -30,6 +31,7 @@ from .counterexamples import plot_denominators, plot_eps_threshold, plot_walks
 from .curves import plot_distances, plot_longest_steps, plot_losses, plot_shrinkage, plot_symptoms
 from .epsilon import plot_epsilon, plot_gap, plot_sweep
 from .first_steps import plot_first_step_map, plot_nan_spread, plot_step_lengths
+from .identification import plot_identification
 from .paths import plot_paths
 from .precision import plot_averages_in, plot_precision_maps, plot_repairs
 from .speed import plot_floors, plot_step_times
@@ -54,6 +56,7 @@ __all__ = [
     "plot_first_step_map",
     "plot_floors",
     "plot_gap",
+    "plot_identification",
     "plot_longest_steps",
     "plot_losses",
     "plot_nan_spread",
