@@ -11,7 +11,7 @@
 ============  =====================================================================
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..checks import check_flag, check_hyperparameters
 from .answers import Difference, Identification
 from .describing import describe, failed
 from .judging import dialect_path, judge
-from .observing import observe
+from .observing import LONG, Kind, observe
 from .reading import MISTAKES, Known, Probe, Settings, make_probe
 from .relatives import RELATIVES
 
@@ -44,7 +44,7 @@ def identify(
     eps: float | None = None,
     weight_decay: float | None = None,
     amsgrad: bool | None = None,
-    kind: Literal["numpy", "torch"] | None = None,
+    kind: Kind | None = None,
     isolated: bool = False,
 ) -> Identification:
     """Say which Adam takes these steps, or which mistake it makes.
@@ -114,9 +114,12 @@ def told_settings(lr: Any, betas: Any, eps: Any, weight_decay: Any, amsgrad: Any
     return Known(**plain)
 
 
-def examine(x: Any, told: Known, kind: Literal["numpy", "torch"] | None = None) -> Identification:
-    """Run it in this process and judge what it did; ``told`` are the settings to build it with."""
-    seen = observe(x, told, kind)
+def examine(x: Any, told: Known, kind: Kind | None = None, last: int = LONG) -> Identification:
+    """Run it in this process and judge what it did.
+
+    ``told`` are the settings to build it with, ``last`` is the number of its last step.
+    """
+    seen = observe(x, told, kind, last)
     if seen.error:
         return failed(seen)
     known = told.or_else(seen.defaults)

@@ -139,7 +139,7 @@ def details(
         yield schedule(found.rule.rates)
     if settings:
         yield settings_line(settings, seen.defaults)
-    together = found.verdict == "mistake" and len(found.explanations[0].slugs) > 1
+    together = found.verdict == "mistake" and any(len(e.slugs) > 1 for e in found.explanations[:1])
     if text := apart_line(() if together else found.names):
         yield text
 

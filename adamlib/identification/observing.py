@@ -81,12 +81,15 @@ class Observation:
     steps: int = 0
 
 
-def observe(x: Any, told: Known, kind: Kind | None = None) -> Observation:
-    """Run an optimizer by the first convention that fits it; what it raises is reported."""
+def observe(x: Any, told: Known, kind: Kind | None = None, last: int = LONG) -> Observation:
+    """Run an optimizer by the first convention that fits it; what it raises is reported.
+
+    ``last`` is the number of its last step, at least those of the probe.
+    """
     attempts: list[Attempt] = []
 
     def attempt(convention: Convention) -> Observation:
-        attempts.append(Attempt(convention))
+        attempts.append(Attempt(convention, last))
         return attempts[-1].run()
 
     with left_as_it_was():
@@ -95,9 +98,9 @@ def observe(x: Any, told: Known, kind: Kind | None = None) -> Observation:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # somebody's code may raise anything
-            last = max(attempts, key=lambda a: a.taken, default=None)
-            steps = last.taken if last else 0
-            says = last.convention.says if last else ""
+            farthest = max(attempts, key=lambda a: a.taken, default=None)
+            steps = farthest.taken if farthest else 0
+            says = farthest.convention.says if farthest else ""
             probe = make_probe()
             return Observation(
                 probe, probe.start[None], says, error=raised(error, steps), steps=steps
@@ -121,8 +124,8 @@ def as_known(defaults: Hyperparameters) -> Known:
 class Attempt:
     """One run by one convention."""
 
-    def __init__(self, convention: Convention) -> None:
-        self.convention = convention
+    def __init__(self, convention: Convention, last: int) -> None:
+        self.convention, self.last = convention, last
         self.probe = make_probe().recut(convention.cut)
         self.first = int(np.prod(self.probe.shapes[0]))
         self.wide = 0 if convention.cut == "scalars" else WIDE
@@ -152,7 +155,7 @@ class Attempt:
             left_out = "it works number by number, which is slow"
         elif slow:
             left_out = "its steps are slow"
-        elif np.isfinite(there[1:]).any():
+        elif self.last > STEPS and np.isfinite(there[1:]).any():
             whole, long, left_out = self.go_on(step, path)
         return Observation(
             probe,
@@ -175,7 +178,7 @@ class Attempt:
         wide, matrix = ~self.small, numbered(self.shapes) == 1
         grads = [self.spread(row) for row in self.probe.grads]
         small, left_out = [row[self.small] for row in path], ""
-        for t in range(STEPS, LONG):
+        for t in range(STEPS, self.last):
             grad = self.spread(rng.standard_normal(len(self.probe.start)) * 1e-2)
             if t < STEPS + TURNED:
                 grad[wide] = (sizes * rng.standard_normal(len(sizes)))[wide]
