@@ -9,7 +9,6 @@ BASE_PYTHON ?= python3
 PIP_ARGS ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-ENVIRONMENTS ?=
 JUNIT ?=
 SCREENSHOTS ?= screenshots
 BENCHMARKS ?= starting memory floor pages step sweep suite
@@ -79,17 +78,17 @@ notebooks-normal: $(READY)  ## write them in the normal form without running the
 readme: $(READY)  ## write the README's table from the first cells of the notebooks
 	@$(PY) tools/readme.py
 
-test-environments: $(READY)  ## the notebooks with other threads and instruction sets (ENVIRONMENTS=--first: one)
-	@$(PY) tools/environments.py $(ENVIRONMENTS)
+test-environments: $(READY)  ## the notebooks with other threads and instruction sets
+	@$(PY) tools/environments.py
 
 test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
 	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
 	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks]")
 	@$(PY) -m pytest -n logical tests/frameworks
 
-test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/
+test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/ (NOTEBOOKS=...: some)
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
-	@$(PY) tests/browser/browser.py $(SCREENSHOTS)
+	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
 test-slow: test-upstream test-environments  ## what takes minutes and is run every night
 

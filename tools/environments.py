@@ -2,9 +2,7 @@
 
 The stored outputs must hold on the reader's machine, which has other cores and another processor.
 
-    python tools/environments.py [--first] [arguments for pytest, such as -x]
-
-With --first only the one that is farthest from a usual machine: one thread, no wide instructions.
+    python tools/environments.py [arguments for pytest, such as -x]
 """
 
 import os
@@ -86,9 +84,8 @@ def run(
 
 
 def main(extra: Sequence[str] = sys.argv[1:]) -> int:
-    first, extra = "--first" in extra, [argument for argument in extra if argument != "--first"]
     failed = 0
-    for name, variables in list(environments().items())[: 1 if first else None]:
+    for name, variables in environments().items():
         started = time.perf_counter()
         passed, summary = run(variables, extra)
         seconds = time.perf_counter() - started

@@ -1,6 +1,6 @@
 """Drive `make lab` with a real Chromium, as a reader would: open, look, Run All.
 
-    python tests/browser/browser.py [folder for screenshots]
+    python tests/browser/browser.py [folder for screenshots [notebooks]]
 
 For every notebook of the reader's copy: no dialog or question appears, nothing is marked as changed
 before something is, the mathematics is rendered, and 'Run All Cells' ends with every cell run and
@@ -305,10 +305,11 @@ def browser_program() -> str:
 def main(argv: Sequence[str] = sys.argv[1:]) -> int:
     pictures = Path(argv[0] if argv else "screenshots").resolve()
     pictures.mkdir(parents=True, exist_ok=True)
-    names = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    every = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    names = [Path(name).name for name in argv[1:]] or every
     browsers = ProcessPoolExecutor(BROWSERS_AT_ONCE, get_context("spawn"))
     with fresh_work(ROOT / "work"), lab() as home, browsers:
-        check(f"/lab/tree/{names[0]}?" in home, f"{home} is not the first notebook, {names[0]}")
+        check(f"/lab/tree/{every[0]}?" in home, f"{home} is not the first notebook, {every[0]}")
         tries = [
             browsers.submit(try_notebook, home, ROOT / "work" / name, pictures) for name in names
         ]
