@@ -85,8 +85,6 @@ def examined_apart(
 def examined(x: Any, told: "Known", kind: str | None, report: Report) -> "Identification":
     """Examine an object in this process, which is a child."""
     report("being examined")
-    if "torch" in sys.modules:  # its threads are not there after a fork
-        import_module("torch").set_num_threads(1)
     # by its name: the package imports this module
     return import_module("adamlib.identification").examine(x, told, kind)
 
