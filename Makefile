@@ -11,7 +11,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 JUNIT ?=
 SCREENSHOTS ?= screenshots
-BENCHMARKS ?= starting memory floor pages step sweep suite
+BENCHMARKS ?= starting memory floor pages step sweep suite identify
 export PIP_ARGS
 
 # -I: without the current folder, where `adamlib` could be imported without being installed
