@@ -34,6 +34,8 @@ from .optimizer import Adam as Adam
 
 from . import fused as fused  # the step compiled by torch, in C++ or Triton: fused=True
 from . import pytorch as pytorch  # Adam and AdamW for torch, drop-in
+from . import isolation as isolation  # somebody's code in a process of its own, in limited time
+
 from . import identification as identification  # which Adam is this function, or which mistake
 from .identification import Identification as Identification
 from .identification import identify as identify

@@ -10,12 +10,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from .doctor import findings
+from .isolation import in_fresh_interpreter
 
 SETTINGS = ("lr", "betas", "eps", "weight_decay", "amsgrad")
 
@@ -35,17 +33,7 @@ def doctor() -> int:
     return int(failed > 0)
 
 
-# identify: the code that is examined runs in a child process (`identification.isolation`).
-
-
-def isolation() -> ModuleType:
-    """Load identification/isolation.py alone: its package loads NumPy, which the child needs."""
-    path = Path(__file__).with_name("identification") / "isolation.py"
-    spec = spec_from_file_location("adamlib.identification.isolation", path)
-    assert spec and spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# identify: the code that is examined runs in a child process.
 
 
 def answer(
@@ -53,9 +41,8 @@ def answer(
 ) -> dict[str, Any]:
     """Load a target and identify it, in the child; all that is said of it, as plain data."""
     from .dialects import DIALECTS
-    from .identification import MISTAKES
+    from .identification import MISTAKES, RELATIVES
     from .identification import identify as examine
-    from .identification.relatives import RELATIVES
     from .identification.targets import CannotLoad, load
 
     known = [*DIALECTS, *RELATIVES, *MISTAKES]
@@ -87,11 +74,10 @@ def identify(arguments: argparse.Namespace) -> int:
     """Print which Adam each target is; the worst exit code of all."""
     told = {name: getattr(arguments, name) for name in SETTINGS}
     told = {name: tuple(v) if name == "betas" else v for name, v in told.items() if v is not None}
-    run = isolation().in_fresh_interpreter
     results = []
     for target in arguments.targets:
         task = (target, told, arguments.expect)
-        outcome = run("adamlib.__main__:answer", task, arguments.time_limit)
+        outcome = in_fresh_interpreter("adamlib.__main__:answer", task, arguments.time_limit)
         result = {"target": target, "exit_code": 2} | (outcome.value or {"error": outcome.failure})
         if "refused" in result:
             print(result["refused"], file=sys.stderr)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from adamlib import identify
-from adamlib.identification import isolation
-from adamlib.identification.isolation import in_fork, in_fresh_interpreter
+from adamlib import identification, identify, isolation
 from adamlib.identification.reading import Known
+from adamlib.isolation import in_fork, in_fresh_interpreter
 
 pytestmark = pytest.mark.skipif(not isolation.CAN_FORK, reason="nothing can be forked here")
 PATIENCE = 30  # seconds, against hanging only
@@ -158,7 +157,7 @@ def test_when_the_caller_dies_nothing_is_left_running(way, end, tmp_path):
         "    while True: pass\n"
     )
     code = (
-        "import sleeping; from adamlib.identification import isolation as i\n"
+        "import sleeping; from adamlib import isolation as i\n"
         f"i.{way}(" + ("sleeping.job" if way == "in_fork" else "'sleeping:job', ()") + ")"
     )
     caller = subprocess.Popen(
@@ -243,7 +242,7 @@ def test_an_object_that_does_not_answer_is_an_error(way):
     found = identify(Rude, isolated=True)
     assert (found.verdict, found.names) == ("error", ())
     assert str(found).endswith(": it ended its process with exit code 3 while being examined.")
-    found = isolation.examined_apart(Slow(), Known(), seconds=2)
+    found = identification.examined_apart(Slow(), Known(), seconds=2)
     assert found.verdict == "error" and "it did not end within 2 s while being" in str(found)
 
 

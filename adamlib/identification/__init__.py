@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import isolation
 from ..checks import check_flag, check_hyperparameters
 from .answers import Difference, Identification
 from .describing import describe, failed
@@ -94,8 +95,6 @@ def identify(
     if kind not in (None, "numpy", "torch"):
         raise ValueError(f"Unknown kind: {kind!r} (expected numpy or torch)")
     if isolated:
-        from .isolation import examined_apart
-
         return examined_apart(x, told, kind)
     return examine(x, told, kind)
 
@@ -125,3 +124,25 @@ def examine(x: Any, told: Known, kind: Kind | None = None, last: int = LONG) -> 
     known = told.or_else(seen.defaults)
     with np.errstate(all="ignore"):
         return describe(seen, judge(seen, known), told, known)
+
+
+def examined_apart(
+    x: Any, told: Known, kind: Kind | None = None, seconds: float = isolation.SECONDS
+) -> Identification:
+    """Do the same in a process of its own; the verdict is ``"error"`` where no answer came.
+
+    Where nothing can be forked x has to be picklable.
+    """
+    if isolation.CAN_FORK:
+        outcome = isolation.in_fork(lambda report: examined(x, told, kind, report), seconds)
+    else:
+        task = (x, told, kind)
+        outcome = isolation.in_fresh_interpreter(f"{__name__}:examined", task, seconds)
+    failure = outcome.failure[:1].lower() + outcome.failure[1:]
+    return outcome.value or Identification("error", message=failure)
+
+
+def examined(x: Any, told: Known, kind: Kind | None, report: isolation.Report) -> Identification:
+    """Examine an object in this process, which is a child."""
+    report("being examined")
+    return examine(x, told, kind)

@@ -26,11 +26,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
-
-if TYPE_CHECKING:
-    from .answers import Identification
-    from .reading import Known
+from typing import Any, NamedTuple, NoReturn
 
 SECONDS = 60.0
 PAUSE = 0.02
@@ -50,43 +46,6 @@ class Outcome(NamedTuple):
 
     value: Any = None
     failure: str = ""
-
-
-def examined_apart(
-    x: Any, told: "Known", kind: str | None = None, seconds: float = SECONDS
-) -> "Identification":
-    """Do what `identify` does with ``isolated=True``.
-
-    Parameters
-    ----------
-    x : object
-        Where nothing can be forked it has to be picklable.
-    told : Known
-        The settings that are told.
-    kind : {"numpy", "torch"}, optional
-    seconds : float
-        How long it may take.
-
-    Returns
-    -------
-    Identification
-        With the verdict ``"error"`` where no answer came.
-    """
-    from .answers import Identification
-
-    if CAN_FORK:
-        outcome = in_fork(lambda report: examined(x, told, kind, report), seconds)
-    else:
-        outcome = in_fresh_interpreter(f"{__name__}:examined", (x, told, kind), seconds)
-    failure = outcome.failure[:1].lower() + outcome.failure[1:]
-    return outcome.value or Identification("error", message=failure)
-
-
-def examined(x: Any, told: "Known", kind: str | None, report: Report) -> "Identification":
-    """Examine an object in this process, which is a child."""
-    report("being examined")
-    # by its name: the package imports this module
-    return import_module("adamlib.identification").examine(x, told, kind)
 
 
 # The caller.
