@@ -29,7 +29,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow \
+        notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
         test-upstream bench clean
 
 help:  ## list the commands
@@ -90,7 +90,10 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
-test-slow: test-upstream test-environments  ## what takes minutes and is run every night
+test-slow: test-long test-upstream test-environments  ## what takes minutes and is run every night
+
+test-long: $(READY)  ## the tests that are marked as slow
+	@$(PY) -m pytest -n logical -m slow tests
 
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
 	@$(PY) -c "import expecttest" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) expecttest
