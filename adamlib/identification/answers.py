@@ -151,8 +151,7 @@ class Identification:
         relatives = [name for name in self.names if name in RELATIVES]
         mistakes = [name for name in self.names if name in MISTAKES]
         if self.verdict == "unknown":
-            unknown = "I do not know this rule: no Adam of the catalogue takes its steps."
-            yield self.message or unknown
+            yield self.message
         elif self.verdict == "mistake" and not dialects:
             count = len(mistakes)
             alone = [e for e in self.explanations if len(e) == 1]
@@ -247,7 +246,7 @@ def settings_line(settings: Settings, defaults: Known) -> str:
     """Say the settings that were read off, and which defaults of its own differ from PyTorch's.
 
     >>> settings_line(Settings(0.1, (0.9, 0.999), 1e-7), Known(lr=0.1, eps=1e-7))
-    'It acts with lr = 0.1, betas = (0.9, 0.999) and eps = 1e-07; PyTorch has 0.001 and 1e-08.'
+    'It acts with lr = 0.1, betas = (0.9, 0.999) and eps = 1e-07 (PyTorch: lr = 0.001, eps = 1e-08).'
     """
     shown = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps}
     shown |= {"weight_decay": settings.weight_decay or None, "amsgrad": settings.amsgrad or None}
@@ -255,8 +254,8 @@ def settings_line(settings: Settings, defaults: Known) -> str:
     own = {n: v for n, v in defaults.given().items() if n in ("lr", "betas", "eps")}
     usual = vars(USUAL)
     others = [n for n, v in own.items() if v == shown[n] and v != usual[n]]
-    theirs = listed([written(n, usual[n]).partition(" = ")[2] for n in others]) if others else ""
-    return f"It acts with {listed(parts)}{f'; PyTorch has {theirs}' if theirs else ''}."
+    theirs = ", ".join(written(n, usual[n]) for n in others)
+    return f"It acts with {listed(parts)}{f' (PyTorch: {theirs})' if theirs else ''}."
 
 
 def apart_line(names: Sequence[str]) -> str:

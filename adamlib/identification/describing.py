@@ -1,7 +1,7 @@
 """How far an optimizer is from the right one, and what else is worth saying of it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from .answers import (
     as_had_by,
     effect,
     settings_line,
+    title,
     written,
 )
 from .judging import Judgement, choices, dialect_path
@@ -59,6 +60,7 @@ def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> 
     verdict = found.verdict
     if seen.mutates_grad and verdict != "unknown":
         names, verdict = ("gradient-mutated", *names), "mistake"
+    near = nearest(seen, meant) if verdict != "dialect" else None
     right = right_rule(found.rule, meant) if best and found.rule else None
     contradicted = best.contradicted if best else ()
     return Identification(
@@ -70,11 +72,11 @@ def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> 
         tuple(remarks(seen, found, told, known)),
         tuple(name for name in contradicted if name in told.given()),
         tuple(dict.fromkeys(e.slugs for e in found.explanations)),
-        difference(seen, meant, verdict),
+        difference(seen, near) if near and near.misfit.any() else None,
         seen.mutates_grad,
         found.precision,
         looked_at(seen),
-        unknown_message(found),
+        unknown_message(found, near) if near and verdict == "unknown" else "",
         tuple(details(seen, found, settings, right)),
         steps_in_lr(seen, settings, right) if settings else None,
     )
@@ -115,10 +117,13 @@ def right_rule(rule: Rule, settings: Settings) -> Rule:
     )
 
 
-def unknown_message(found: Judgement) -> str:
-    """Say what an unknown rule is until it becomes another."""
+def unknown_message(found: Judgement, near: "Nearest") -> str:
+    """Say what an unknown rule comes nearest to, or what it is until it becomes another."""
     if not found.leaves:
-        return ""
+        says = "no Adam, relative or mistake of the catalogue takes its steps"
+        share = 1 - float(near.misfit.mean())
+        least = f"The nearest is {title(near.name)}, in {share:.0%} of them"
+        return f"I do not know this rule: {says}. {least}."
     dialects = [name for name in found.nearest if name in DIALECTS]
     what = as_had_by(dialects).partition(":")[0] if dialects else ", ".join(found.nearest)
     until = f"On the first {STEPS} steps it is {what}"
@@ -224,19 +229,28 @@ def looked_at(seen: Observation) -> str:
     return f"{text}{left} {NOT_LOOKED_AT}"
 
 
-def difference(seen: Observation, settings: Settings, verdict: str) -> Difference | None:
-    """Find the first step on which it leaves the dialect that it follows most closely."""
-    if verdict == "dialect":
-        return None
-    parted: list[tuple[NDArray, str, NDArray]] = []
+@dataclass(frozen=True)
+class Nearest:
+    """The dialect that it follows most closely, its path, and where they part."""
+
+    name: str
+    path: NDArray
+    misfit: NDArray
+
+
+def nearest(seen: Observation, settings: Settings) -> Nearest:
+    """Find the dialect that takes most of its steps, at these settings."""
+    found = []
     for name, decoupled in choices(settings):
         path = dialect_path(name, seen.probe, settings, decoupled)
-        parted.append((misfits(seen.path, path), name, path))
-    misfit, name, expected = min(parted, key=lambda entry: entry[0].sum())
-    if not misfit.any():
-        return None
-    step = int(np.argmax(misfit.any(axis=1)))
-    columns = np.flatnonzero(misfit[step])
+        found.append(Nearest(name, path, misfits(seen.path, path)))
+    return min(found, key=lambda near: near.misfit.sum())
+
+
+def difference(seen: Observation, near: Nearest) -> Difference:
+    """The first step on which it leaves a dialect, on the plainest input that shows it."""
+    step = int(np.argmax(near.misfit.any(axis=1)))
+    columns = np.flatnonzero(near.misfit[step])
     column = min(columns, key=lambda j: plainness(seen, step, j))
     grads = seen.probe.grads[: step + 1, column]
     return Difference(
@@ -244,9 +258,9 @@ def difference(seen: Observation, settings: Settings, verdict: str) -> Differenc
         parameter=float(seen.path[step, column]),
         gradient=float(grads[-1]),
         gradients=tuple(map(float, grads)),
-        expected=float(expected[step + 1, column]),
+        expected=float(near.path[step + 1, column]),
         got=float(seen.path[step + 1, column]),
-        against=name,
+        against=near.name,
     )
 
 

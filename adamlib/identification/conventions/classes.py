@@ -42,7 +42,8 @@ def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convent
         now.defaults = {**attributes(optimizer), **now.defaults}
         return driven(subject, form, optimizer, held, now)
 
-    defaults |= hyperparameters(options_of(subject.constructor, told))
+    if subject.instance is None:
+        defaults |= hyperparameters(options_of(subject.constructor, told))
     return Convention(f"{subject.says}, {form.says}", run, form.cut, defaults)
 
 

@@ -144,15 +144,16 @@ def constructed(
     subject: Subject, held: Any, arrays: Arrays, told: Mapping[str, Any]
 ) -> Iterable[tuple[str, Any]]:
     """Give the values of a constructor's arguments; those of the object where one was given."""
-    options = options_of(subject.constructor, told)
+    # an object has its settings already, whatever is told
+    options = options_of(subject.constructor, {} if subject.instance is not None else told)
     for a in subject.constructor:
         had = getattr(subject.instance, a.name, None)
         if a.name == subject.holder:
             yield a.name, held
-        elif a.name in options:
-            yield a.name, options[a.name]
         elif is_number(had) or isinstance(had, (bool, str, tuple)):
             yield a.name, had
+        elif a.name in options:
+            yield a.name, options[a.name]
         elif a.required:
             yield a.name, asked_for(subject, a, arrays, told)
 
