@@ -31,6 +31,7 @@ FURTHER_SEEN = (
     "gradient, two spikes"
 )
 NOT_LOOKED_AT = "Not looked at: sparse gradients, several groups, other dtypes."
+MEND = "Mend this and ask again: nothing after it could be looked at."
 LAST = 1000  # the step at which a mistake is weighed
 GRADIENTS = {
     "a steady gradient": 1.0,
@@ -49,7 +50,7 @@ def failed(seen: Observation) -> Identification:
 def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> Identification:
     """Put the answer together."""
     if found.names == ("step-starts-at-0",) and not seen.divided:
-        message = "its first step gives NaN or infinity everywhere. Mend this and ask again"
+        message = f"its first step gives NaN or infinity everywhere, as with t = 0. {MEND}"
         return Identification("error", convention=seen.convention, message=message)
     best = found.explanations[0] if found.explanations else None
     settings = acting(best, found.rule) if best else None
@@ -142,6 +143,8 @@ def details(
             yield f"It stands on {BASES[base_of(found.rule, found.names)]}."
     if found.rule and found.rule.rates:
         yield schedule(found.rule.rates)
+    if not settings and found.verdict == "mistake":
+        yield MEND
     if settings:
         yield settings_line(settings, seen.defaults)
     together = found.verdict == "mistake" and any(len(e.slugs) > 1 for e in found.explanations[:1])
