@@ -91,7 +91,7 @@ def _write_optax(memory: Memory) -> tuple[Any, Any]:
     for first, _ in moments:
         if first.dtype.kind == "c":
             raise ValueError("complex moments cannot be carried: optax keeps one v for both parts")
-        if first.dtype == np.float64 and not jax.config.jax_enable_x64:
+        if first.dtype == np.float64 and not jax.config.read("jax_enable_x64"):
             raise ValueError("float64 moments need jax_enable_x64 (JAX would round to float32)")
     rows = ([jax.numpy.array(moment) for moment in row] for row in zip(*moments, strict=True))
     mu, nu = (by_name(memory, row) for row in rows)

@@ -75,7 +75,7 @@ def place_words(ax: Axes, t: NDArray, own: NDArray, right: NDArray | None) -> No
         return
     above = right is None or height >= length(right)[middle]
     own_at, right_at = ((0, 12), (0, -14)) if above else ((0, -14), (0, 12))
-    style = {"ha": "center", "va": "center"}
-    label_beside(ax, "this one", t[middle], height, own_at, OWN, **style)
+    label_beside(ax, "this one", t[middle], height, own_at, OWN, ha="center", va="center")
     if right is not None:
-        label_beside(ax, "the right one", t[middle], length(right)[middle], right_at, INK, **style)
+        y = length(right)[middle]
+        label_beside(ax, "the right one", t[middle], y, right_at, INK, ha="center", va="center")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects import DIALECTS
-from .reading import MISTAKES, Known, Settings
+from .reading import MISTAKES, Known
 from .reading.explaining import USUAL
 from .relatives import RELATIVES
 
@@ -91,7 +91,7 @@ class Identification:
     base : str
         The form that it, or its mistakes, stand on: ``"algorithm-1"``, ``"reordered"``,
         ``"inside"``, ``"inside-uncorrected"``, ``"atan2"``; "" where there is none.
-    settings : Settings or None
+    settings : Known or None
         lr, betas, eps, weight_decay and amsgrad as they act; eps is None where there is none.
     convention : str
         How it was called.
@@ -116,7 +116,7 @@ class Identification:
     verdict: Verdict
     names: tuple[str, ...] = ()
     base: str = ""
-    settings: Settings | None = None
+    settings: Known | None = None
     convention: str = ""
     remarks: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
@@ -242,11 +242,11 @@ def written(name: str, value: Any) -> str:
     return f"{name} = {value if isinstance(value, bool) else format(value, 'g')}"
 
 
-def settings_line(settings: Settings, defaults: Known) -> str:
+def settings_line(settings: Known, defaults: Known) -> str:
     """Say the settings that were read off, and which defaults of its own differ from PyTorch's.
 
-    >>> settings_line(Settings(0.1, (0.9, 0.999), 1e-7), Known(lr=0.1, eps=1e-7))
-    'It acts with lr = 0.1, betas = (0.9, 0.999) and eps = 1e-07 (PyTorch: lr = 0.001, eps = 1e-08).'
+    >>> settings_line(Known(1e-3, (0.9, 0.999), 1e-7), Known(lr=1e-3, eps=1e-7))
+    'It acts with lr = 0.001, betas = (0.9, 0.999) and eps = 1e-07 (PyTorch: eps = 1e-08).'
     """
     shown = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps}
     shown |= {"weight_decay": settings.weight_decay or None, "amsgrad": settings.amsgrad or None}

@@ -83,11 +83,10 @@ def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> 
     )
 
 
-def acting(best: Explanation, rule: Rule | None) -> Settings:
+def acting(best: Explanation, rule: Rule | None) -> Known:
     """The settings as they act; eps is None where there is none."""
-    placement = rule.placement if rule else ""
-    none = placement in ("none", "missing")
-    return replace(best.settings, eps=None) if none else best.settings
+    acts = Known(**vars(best.settings))
+    return replace(acts, eps=None) if rule and rule.placement in ("none", "missing") else acts
 
 
 def base_of(rule: Rule | None, names: tuple[str, ...]) -> str:
@@ -132,7 +131,7 @@ def unknown_message(found: Judgement, near: "Nearest") -> str:
 
 
 def details(
-    seen: Observation, found: Judgement, settings: Settings | None, right: Rule | None
+    seen: Observation, found: Judgement, settings: Known | None, right: Rule | None
 ) -> Iterator[str]:
     """Say how far its steps are from the right ones, and with which settings it acts."""
     dialects = [name for name in found.names if name in DIALECTS]
@@ -207,8 +206,7 @@ def schedule(rates: tuple[float, ...]) -> str:
 
 def remarks(seen: Observation, found: Judgement, told: Known, known: Known) -> Iterator[str]:
     """Say what is told or a default and acts otherwise, and what is no mistake."""
-    best = found.explanations[0] if found.explanations else None
-    for name in best.contradicted if best else ():
+    for best, name in [(e, name) for e in found.explanations[:1] for name in e.contradicted]:
         wanted, acts = getattr(known, name), getattr(best.settings, name)
         default = getattr(seen.defaults, name)
         text = f"it behaves as {written(name, acts)}"
@@ -253,7 +251,7 @@ def nearest(seen: Observation, settings: Settings) -> Nearest:
 def difference(seen: Observation, near: Nearest) -> Difference:
     """The first step on which it leaves a dialect, on the plainest input that shows it."""
     step = int(np.argmax(near.misfit.any(axis=1)))
-    columns = np.flatnonzero(near.misfit[step])
+    columns = map(int, np.flatnonzero(near.misfit[step]))
     column = min(columns, key=lambda j: plainness(seen, step, j))
     grads = seen.probe.grads[: step + 1, column]
     return Difference(
@@ -282,7 +280,7 @@ def misfits(path: NDArray, expected: NDArray) -> NDArray:
     return ~(close | (path[1:] == expected[1:]) | (np.isnan(path[1:]) & np.isnan(expected[1:])))
 
 
-def steps_in_lr(seen: Observation, settings: Settings, right: Rule | None) -> Steps | None:
+def steps_in_lr(seen: Observation, settings: Known, right: Rule | None) -> Steps | None:
     """Its steps in units of lr, and the right ones, for the plot."""
     if not settings.lr:
         return None

@@ -116,9 +116,10 @@ def options(told: Known) -> Hyperparameters:
 
 def as_known(defaults: Hyperparameters) -> Known:
     """Take what was read off a class; betas only where both are."""
-    pair = (defaults.get("beta1"), defaults.get("beta2"))
     values: dict[str, Any] = {k: v for k, v in defaults.items() if not k.startswith("beta")}
-    return Known(**values) if None in pair else Known(**values, betas=pair)
+    if "beta1" in defaults and "beta2" in defaults:
+        values["betas"] = (defaults["beta1"], defaults["beta2"])
+    return Known(**values)
 
 
 class Attempt:
