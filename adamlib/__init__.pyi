@@ -40,6 +40,11 @@ from . import identification as identification  # which Adam is this function, o
 from .identification import Identification as Identification
 from .identification import identify as identify
 
+from . import reporting as reporting  # what eps does in a run of your own, in numbers and words
+from .reporting import Report as Report
+from .reporting import report as report
+from .reporting import suggest_eps as suggest_eps
+
 from . import problems as problems  # what to minimise
 from . import experiments as experiments  # run an optimizer on a problem and keep a trace
 from . import distributed as distributed  # train on many processes, by DDP and FSDP2

@@ -21,6 +21,7 @@ PACKAGES = (
     "conversion",
     "fused",
     "identification",
+    "reporting",
     "experiments",
     "distributed",
     "figures",
