@@ -129,7 +129,7 @@ class Attempt:
         self.convention, self.last = convention, last
         self.probe = make_probe().recut(convention.cut)
         self.first = int(np.prod(self.probe.shapes[0]))
-        self.wide = 0 if convention.cut == "scalars" else WIDE
+        self.wide = 0 if convention.cut == "scalars" or convention.slow else WIDE
         self.shapes = ((self.first + self.wide,), *self.probe.shapes[1:])
         self.small = np.ones(len(self.probe.start) + self.wide, bool)
         self.small[self.first : self.first + self.wide] = False
@@ -152,9 +152,9 @@ class Attempt:
         there = np.array(path)[:, self.small]
         whole = long = None
         left_out = ""
-        if not self.wide:
+        if convention.cut == "scalars":
             left_out = "it works number by number, which is slow"
-        elif slow:
+        elif slow or convention.slow:
             left_out = "its steps are slow"
         elif self.last > STEPS and np.isfinite(there[1:]).any():
             whole, long, left_out = self.go_on(step, path)
@@ -209,14 +209,17 @@ class Attempt:
         return whole
 
     def take(self, step: Step, grad: NDArray) -> NDArray:
-        """Take a step; see whether the gradients came back changed."""
+        """Take a step; see whether the gradients came back changed, or all zero."""
         given = cut(grad, self.shapes)
         kept = [g.copy() for g in given]
         result = step(given)
         self.taken += 1
-        if not self.mutates:
-            pairs = zip(given, kept, strict=True)
-            self.mutates = not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        pairs = zip(given, kept, strict=True)
+        changed = [a for a, b in pairs if not np.array_equal(a, b, equal_nan=True)]
+        if any(np.any(a) for a in changed):
+            self.mutates = True
+        elif changed:
+            self.convention.cleared = True
         return np.concatenate([a.ravel() for a in result])
 
 

@@ -152,4 +152,5 @@ def made_conventions(
             raise Misfit("it returned something else this time")
 
         says = f"{name}({', '.join(options)}) returns {guess.says}"
-        yield Convention(says, run, guess.cut, {**guess.defaults, **known})
+        known_too = {**guess.defaults, **known}
+        yield Convention(says, run, guess.cut, known_too, around=guess.around, slow=guess.slow)

@@ -1,6 +1,7 @@
 """What a convention is, and what is said where none fits."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +15,7 @@ Hyperparameters = dict[str, float | bool]
 T = TypeVar("T")
 
 # What Python raises where a call is not what the called code expects.
-OF_THE_CALL = (TypeError, AttributeError, KeyError, IndexError)
+OF_THE_CALL = (TypeError, ValueError, AttributeError, LookupError, NotImplementedError)
 
 
 class CannotTell(TypeError):
@@ -50,6 +51,10 @@ class Convention:
         The number of steps taken since it was begun.
     loss : float or None
         What the closure returns that a step is given, where it takes one; None: without.
+    around : callable
+        Makes the context in which the run is begun and every step is taken.
+    slow : bool
+        Whether its arrays are of a library in which large ones take seconds a step.
     """
 
     says: str
@@ -59,15 +64,19 @@ class Convention:
     cleared: bool = False
     taken: int = 0
     loss: float | None = None
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    slow: bool = False
 
     def begin(self, arrays: Arrays) -> Step:
         """Start anew from these arrays, which are left as they are."""
         self.cleared, self.taken, self.loss = False, 0, None
         shapes = [a.shape for a in arrays]
-        taking = self.run([np.array(a, dtype=np.float64) for a in arrays], self)
+        with self.around():
+            taking = self.run([np.array(a, dtype=np.float64) for a in arrays], self)
 
         def step(grads: Arrays) -> Arrays:
-            result = [np.array(a, dtype=np.float64) for a in taking(grads)]
+            with self.around():
+                result = [np.array(a, dtype=np.float64) for a in taking(grads)]
             got = [a.shape for a in result]
             if not self.taken and got != shapes:
                 raise Misfit(f"{self.says}: it makes arrays of shapes {got} of {shapes}")
@@ -98,6 +107,6 @@ def first_fitting(
 
 def read(value: Any) -> NDArray:
     """Return the number or the array that a thing of whatever library holds."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+    for name in ("detach", "cpu", "numpy"):
+        value = getattr(value, name)() if hasattr(value, name) else value
     return np.array(value, dtype=np.float64)

@@ -10,6 +10,7 @@ from .forms import KEYS, Dict, Form, Layers
 from .fresh import restorer
 from .names import GRADIENTS, PARAMETERS, called, defaults_of, hyperparameters, options_of
 from .shapes import form_of, whole_forms
+from .sides import NUMPY, SINGLE
 from .sources import globals_of
 from .stepping import HOOKS
 from .subjects import Subject, attributes, made, subject_of
@@ -23,8 +24,13 @@ def class_conventions(
 ) -> Iterator[Convention]:
     """Give the conventions that a class of optimizers, or one of its objects, may follow."""
     subject = subject_of(x, kind)
-    for form in forms_of(subject):
+    forms = forms_of(subject)
+    for form in forms:
         yield convention(subject, told, form)
+    if subject.sight.side is NUMPY:
+        says = f"{forms[0].says}, in float32"
+        single = replace(forms[0], leaf=SINGLE.leaf, grad_leaf=SINGLE.gradient, says=says)
+        yield convention(subject, told, single)
 
 
 def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convention:
@@ -44,7 +50,8 @@ def convention(subject: Subject, told: Mapping[str, Any], form: Form) -> Convent
 
     if subject.instance is None:
         defaults |= hyperparameters(options_of(subject.constructor, told))
-    return Convention(f"{subject.says}, {form.says}", run, form.cut, defaults)
+    says, side = f"{subject.says}, {form.says}", subject.sight.side
+    return Convention(says, run, form.cut, defaults, around=side.around, slow=side.slow)
 
 
 def forms_of(subject: Subject) -> list[Form]:

@@ -222,6 +222,25 @@ class Scalars(Form):
 
 
 @dataclass(frozen=True)
+class NamedNumbers(Form):
+    """A dict of single numbers, as for sparse features."""
+
+    leaf: Leaf = as_given
+    grad_leaf: Leaf = as_given
+    says: str = "a dict of numbers"
+    cut: Cut = "scalars"
+
+    def hold(self, arrays: Arrays) -> Any:
+        return {f"x{i}": float(a[0]) for i, a in enumerate(arrays)}
+
+    def given(self, grads: Arrays) -> Any:
+        return self.hold(grads)
+
+    def read(self, held: Any) -> Arrays:
+        return [np.array([value], dtype=np.float64) for value in held.values()]
+
+
+@dataclass(frozen=True)
 class Layers(Form):
     """Two layers with a weight and a bias, in a list or in a model of them.
 

@@ -35,7 +35,7 @@ from .names import (
 )
 from .reading import read_function
 from .shapes import Sight, form_of, whole_forms
-from .sides import NUMPY, TORCH
+from .sides import TORCH, side_of
 from .sources import globals_of, modules_of, name_of, plain
 from .stepping import roles_of, step_method
 from .subjects import attributes, subject_of
@@ -57,9 +57,7 @@ def constants_of(x: Any) -> dict[str, float | bool]:
 
 
 def sight_of(x: Any, reading: Reading, kind: str | None) -> Sight:
-    libraries = modules_of(x)
-    torch = kind == "torch" or kind is None and "torch" in libraries
-    return Sight(reading, TORCH if torch else NUMPY)
+    return Sight(reading, side_of(modules_of(x), kind))
 
 
 # Updates
@@ -93,7 +91,10 @@ def update_conventions(
             return steps_of(call, held, now, here)
 
         state = ", state passed in and out" if {*MOMENTS, "state"} & set(roles.values()) else ""
-        yield Convention(f"{shown(x)}, {form.says}{state}", run, form.cut, defaults)
+        says = f"{shown(x)}, {form.says}{state}"
+        yield Convention(
+            says, run, form.cut, defaults, around=sight.side.around, slow=sight.side.slow
+        )
 
 
 def copied(x: Any) -> Any:
@@ -188,25 +189,25 @@ def factory_conventions(
     options = options_of([a for a in arguments if a.name != name], told)
     defaults = {**constants_of(x), **hyperparameters(options)}
     inner = class_within(x)
-    libraries = modules_of(x)
-    torch = kind == "torch"
-    if kind is None:
-        torch = "torch" in libraries or is_torch(inner)
+    side = side_of(modules_of(x), kind)
+    torch = side is TORCH or kind is None and is_torch(inner)
 
     def make(held: Any) -> Any:
         return called(x, {name: held, **options})
 
     says = f"{shown(x)} returns"
     if not torch:
-        sight = Sight(reading)
         subject = subject_of(inner, kind) if inner else None
+        side = subject.sight.side if subject else side
+        sight = Sight(reading, side)
         seen = form_of(sight, name)
         forms = forms_of(subject) if subject else [seen] if seen else []
         if not subject and (not seen or isinstance(seen, OneArray)):
-            forms.append(listed(NUMPY, cells=True))
+            forms.append(listed(side, cells=True))
         for form in forms:
             run = numpy_run(make, form, kind)
-            yield Convention(f"{says} a step, {form.says}", run, form.cut, defaults)
+            shown_as = f"{says} a step, {form.says}"
+            yield Convention(shown_as, run, form.cut, defaults, around=side.around, slow=side.slow)
     # What it calls elsewhere may make one, if torch is there at all.
     if torch or kind is None and not inner and "torch" in sys.modules:
         yield Convention(f"{says} a torch optimizer", torch_run(make), "", defaults)
@@ -235,7 +236,10 @@ def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
         if is_torch(made):
             raise Misfit("a torch optimizer was made of arrays")
         if is_transformation(made):
-            return transformation_convention(made).run(arrays, now)
+            inner = transformation_convention(made)
+            now.around = inner.around
+            with now.around():
+                return inner.run(arrays, now)
         if inspect.isroutine(made) or not step_method(made) and callable(made):
             roles = roles_of(arguments_of(made), Reading(), holds=True) or {"grads": "gradients"}
             call = Call(made, roles, form, placed=False, meaning="value")

@@ -4,7 +4,7 @@ import copy
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from .forms import Form, listed, placed
 from .names import PARAMETERS, Argument, arguments_of, defaults_of, hyperparameters, options_of
 from .reading import Reader
 from .shapes import Sight, form_of
-from .sides import JAX, NUMPY, torch_parameter, torch_view
+from .sides import JAX, NUMPY, Side, side_of, torch_parameter, torch_view
 from .sources import modules_of, plain
 from .values import Value
 
@@ -83,6 +83,8 @@ def torch_run(make: Callable[[Any], Any]) -> Callable[[Arrays, Convention], Step
         optimizer = make(params)
         if not is_torch(optimizer) and not callable(getattr(optimizer, "step", None)):
             raise TypeError(f"it returned {type(optimizer).__name__} (expected an optimizer)")
+        if callable(getattr(optimizer, "train", None)):  # it evaluates with other parameters
+            optimizer.train()
         arguments = arguments_of(optimizer.step)
         required = [a for a in arguments if a.required]
 
@@ -114,32 +116,28 @@ def keras_convention(x: Any, told: Told) -> Convention:
     def run(arrays: Arrays, now: Convention) -> Step:
         import keras
 
-        jax_side = keras.backend.backend() == "jax"
-        with in_float64(jax_side):
-            variables = [keras.Variable(a, dtype="float64") for a in arrays]
-            optimizer = cls.from_config(config)
+        variables = [keras.Variable(a, dtype="float64") for a in arrays]
+        optimizer = cls.from_config(config)
 
         def step(grads: Arrays) -> Arrays:
-            with in_float64(jax_side):
-                tensors = [keras.ops.convert_to_tensor(g) for g in grads]
-                optimizer.apply_gradients(list(zip(tensors, variables, strict=True)))
-                return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+            tensors = [keras.ops.convert_to_tensor(g) for g in grads]
+            optimizer.apply_gradients(list(zip(tensors, variables, strict=True)))
+            return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
         return step
 
-    return Convention(f"the Keras optimizer {cls.__name__}", run, "", hyperparameters(config))
+    says = f"the Keras optimizer {cls.__name__}"
+    return Convention(says, run, "", hyperparameters(config), around=around_keras)
+
+
+def around_keras() -> AbstractContextManager[Any]:
+    """Return the context in which Keras keeps float64, by whatever it computes."""
+    import keras
+
+    return side_of([keras.backend.backend()]).around()
 
 
 # optax and JAX
-
-
-def in_float64(jax_side: bool) -> Any:
-    """Return the context in which JAX keeps float64."""
-    if not jax_side:
-        return nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
 
 
 def of_jax(*functions: Any) -> bool:
@@ -148,12 +146,11 @@ def of_jax(*functions: Any) -> bool:
     return bool({"jax", "optax"} & homes.union(*(modules_of(f) for f in functions)))
 
 
-def form_for(init: Any, jax_side: bool) -> Form:
+def form_for(init: Any, side: Side) -> Form:
     """Return the form of the parameters that an init function takes: a list, if nothing speaks."""
-    side = JAX if jax_side else NUMPY
     names = [a.name for a in arguments_of(init) if a.required]
     reader = Reader(type(init.__self__) if inspect.ismethod(init) else None)
-    if names and not jax_side:
+    if names and side is NUMPY:
         reader.call(getattr(init, "__func__", init), {names[0]: Value((names[0],))})
         if seen := form_of(Sight(reader.reading, side), names[0]):
             return seen
@@ -163,28 +160,22 @@ def form_for(init: Any, jax_side: bool) -> Form:
 def transformation_convention(x: Any) -> Convention:
     """Give the convention of an optax transformation, or of what has init and update like one."""
     init, update = (x.init, x.update) if hasattr(x, "init") else x
-    jax_side = of_jax(init, update)
-    form = form_for(init, jax_side)
+    side = JAX if of_jax(init, update) else NUMPY
+    form = form_for(init, side)
     roles = transformed_roles(arguments_of(update))
 
     def run(arrays: Arrays, now: Convention) -> Step:
-        with in_float64(jax_side):
-            held = form.hold(arrays)
-            state = init(held)
+        held = form.hold(arrays)
+        state = init(held)
         names = {role: name for name, role in roles.items()}
         call = Call(update, roles, form, state={names["state"]: state}, placed=False)
         # An update whose first argument is the parameters returns parameters.
         call.meaning = "value" if next(iter(roles.values())) in PARAMETERS else "added"
-        taking = steps_of(call, held, now, here)
+        return steps_of(call, held, now, here)
 
-        def step(grads: Arrays) -> Arrays:
-            with in_float64(jax_side):
-                return taking(grads)
-
-        return step
-
-    says = "an optax transformation" if jax_side else "init(params) and update(grads, state, …)"
-    return Convention(f"{says}, its updates are added", run, form.cut, closed_over(update))
+    says = "an optax transformation" if side is JAX else "init(params) and update(grads, state, …)"
+    says = f"{says}, its updates are added"
+    return Convention(says, run, form.cut, closed_over(update), around=side.around)
 
 
 def transformed_roles(arguments: Sequence[Argument]) -> dict[str, str]:
@@ -199,26 +190,24 @@ def transformed_roles(arguments: Sequence[Argument]) -> dict[str, str]:
 def triple_convention(functions: Sequence[Callable[..., Any]]) -> Convention:
     """Give the convention of jax.example_libraries: init, update(i, grads, state), get_params."""
     init, update, get_params = functions
-    jax_side = of_jax(*functions)
-    form = form_for(init, jax_side)
+    side = JAX if of_jax(*functions) else NUMPY
+    form = form_for(init, side)
 
     def run(arrays: Arrays, now: Convention) -> Step:
-        with in_float64(jax_side):
-            state, count = init(form.hold(arrays)), -1
+        state, count = init(form.hold(arrays)), -1
 
         def step(grads: Arrays) -> Arrays:
             nonlocal state, count
             count += 1
-            with in_float64(jax_side):
-                given = form.given(grads)
-                state = update(count, given, state)
-                form.returned(given, grads)
-                return form.read(get_params(state))
+            given = form.given(grads)
+            state = update(count, given, state)
+            form.returned(given, grads)
+            return form.read(get_params(state))
 
         return step
 
     says = "init(params), update(i, grads, state) and get_params(state)"
-    return Convention(says, run, form.cut, closed_over(update))
+    return Convention(says, run, form.cut, closed_over(update), around=side.around)
 
 
 def closed_over(function: Any) -> dict[str, float | bool]:

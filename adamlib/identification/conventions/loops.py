@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Convention, LoopEnded, Misfit, Step, read
 from .names import PARAMETERS, Argument, called, defaults_of, hyperparameters, options_of
-from .sources import asks_late, name_of
+from .sides import Side, side_of
+from .sources import asks_late, modules_of, name_of
 from .values import Reading
 
 PATIENCE = 30.0  # seconds until a loop that asks for nothing is given up
@@ -43,19 +44,20 @@ def loop_conventions(
     options = options_of(arguments, told)
     late = asks_late(x, asked)
     pair = "unpacked" in reading.uses.get((asked, "()"), ())
+    side = side_of(modules_of(x))
 
     def run(arrays: Arrays, now: Convention) -> Step:
-        values = values_of(arguments, asked, options, arrays[0])
-        return replayed(Replay(x, asked, pair, values), late)
+        values = values_of(arguments, asked, options, side.leaf(arrays[0]))
+        return replayed(Replay(x, asked, pair, values, side), late)
 
     shown = ", ".join(a.name for a in arguments if a.required)
     says = f"{name_of(x)}({shown}), a loop that calls {asked} for the gradient"
     defaults = {**defaults_of(arguments), **hyperparameters(options)}
-    yield Convention(says, run, "one array", defaults)
+    yield Convention(says, run, "one array", defaults, around=side.around)
 
 
 def values_of(
-    arguments: list[Argument], asked: str, options: Mapping[str, Any], start: NDArray
+    arguments: list[Argument], asked: str, options: Mapping[str, Any], start: Any
 ) -> dict[str, Any]:
     """Give the arguments of a loop: where it starts, and that it goes on for long."""
     values = dict(options)
@@ -65,7 +67,7 @@ def values_of(
         if a.name in values or a.name == asked:
             continue
         if starts and a.name == starts[0].name:
-            values[a.name] = start.copy()
+            values[a.name] = start
         elif a.role == "steps" or a.role == "t" and a.required:
             values[a.name] = ENOUGH
         elif a.role == "tolerance":
@@ -80,8 +82,11 @@ def values_of(
 class Replay:
     """The two ends of a loop in its own thread: where it stands, and the gradient it waits for."""
 
-    def __init__(self, function: Any, asked: str, pair: bool, values: dict[str, Any]) -> None:
+    def __init__(
+        self, function: Any, asked: str, pair: bool, values: dict[str, Any], side: Side
+    ) -> None:
         self.function, self.asked, self.pair, self.values = function, asked, pair, values
+        self.side = side
         self.places: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.grads: queue.Queue[NDArray | None] = queue.Queue()
 
@@ -91,14 +96,16 @@ class Replay:
         if grad is None:
             self.grads.put(None)  # however often it asks
             raise Ended
-        return (0.0, grad) if self.pair else grad
+        given = self.side.gradient(grad)
+        return (0.0, given) if self.pair else given
 
     def run(self) -> None:
         try:
-            result = called(self.function, {**self.values, self.asked: self.gradient})
-            if inspect.isgenerator(result):
-                for _ in result:
-                    pass
+            with self.side.around():  # its own thread
+                result = called(self.function, {**self.values, self.asked: self.gradient})
+                if inspect.isgenerator(result):
+                    for _ in result:
+                        pass
             self.places.put(("ended", None))
         except Ended:
             self.places.put(("ended", None))

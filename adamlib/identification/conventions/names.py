@@ -11,7 +11,7 @@ from .base import Hyperparameters
 
 # The first role whose pattern is the whole name is taken.
 ROLES: dict[str, str] = {
-    "lr": "lr|learning_?rate(_init)?|alpha|eta|step_?size|rate|initial_lr|base_lr|lr_?0|α|η",
+    "lr": "lr|learn(ing)?_?rate(_init)?|alpha|eta|step_?size|rate|initial_lr|base_lr|lr_?0|α|η",
     "beta1": "beta_?1|b_?1|beta_?m|beta_?one|rho_?1|decay_?1|momentum|beta_?first|β_?1|β₁",
     "beta2": "beta_?2|b_?2|beta_?v|beta_?two|rho_?2|rho|decay_?2|decay_rate|beta_?second|β_?2|β₂",
     "betas": "betas?|moments?_decay|coeffs?",

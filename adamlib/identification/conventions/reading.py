@@ -24,18 +24,24 @@ class Reader:
     def __init__(self, cls: type | None = None) -> None:
         self.cls = cls
         self.reading = Reading()
-        self.depth = 0
+        self.followed: list[Any] = []  # what is being followed now, the innermost last
 
     def call(self, function: Any, bound: Mapping[str, Value]) -> Value:
         """Follow a function whose arguments are these; what is not bound is unknown."""
         function = inspect.unwrap(function)
         tree = source_tree(function)
-        if tree is None or self.depth >= DEPTH:
+        if tree is None:
             return Value()
-        self.depth += 1
         scope = Scope(self, getattr(function, "__globals__", {}), dict(bound), function)
+        return self.within(function, scope, tree)
+
+    def within(self, code: Any, scope: "Scope", tree: ast.FunctionDef | ast.Lambda) -> Value:
+        """Follow a function, unless it is being followed already, or lies too deep."""
+        if code in self.followed or len(self.followed) >= DEPTH:
+            return Value()
+        self.followed.append(code)
         result = scope.follow(tree)
-        self.depth -= 1
+        self.followed.pop()
         return result
 
     def method(self, name: str, after: type | None = None) -> Any:
@@ -72,7 +78,7 @@ class Scope(Expressions):
         # Twice: what a loop carries round is known the second time.
         for _ in range(2):
             self.statements(tree.body)
-        if self.reader.depth == 1:
+        if len(self.reader.followed) == 1:
             self.reading.returned = returned_names(tree)
         return self.result
 
@@ -169,15 +175,10 @@ class Scope(Expressions):
 
     def inline(self, tree: ast.FunctionDef, args: list[Value], named: dict[str, Value]) -> Value:
         """Follow a function that stands within this one."""
-        if self.reader.depth >= DEPTH:
-            return Value()
-        self.reader.depth += 1
         names = dict(zip([a.arg for a in tree.args.args], args, strict=False)) | named
         scope = Scope(self.reader, self.outer, self.names | names, self.function)
         scope.inner = dict(self.inner)
-        result = scope.follow(tree)
-        self.reader.depth -= 1
-        return result
+        return self.reader.within(tree, scope, tree)
 
 
 def bound(function: Any, args: list[Value], named: dict[str, Value]) -> dict[str, Value]:

@@ -3,7 +3,18 @@
 from dataclasses import dataclass, replace
 
 from .base import Cut
-from .forms import KEYS, Dict, DictModel, DictsOfLayers, Form, Layers, OneArray, Scalars, listed
+from .forms import (
+    KEYS,
+    Dict,
+    DictModel,
+    DictsOfLayers,
+    Form,
+    Layers,
+    NamedNumbers,
+    OneArray,
+    Scalars,
+    listed,
+)
 from .names import GRADIENTS, PARAMETERS, role_of
 from .sides import NUMPY, Leaf, Side, numpy_gradient
 from .things import Layer
@@ -162,4 +173,6 @@ def others(sight: Sight, role: str, held: bool) -> list[Form]:
     lists: list[Form] = [listed(side), Dict(side.leaf, side.gradient)]
     order = [single, *lists] if role in ("parameter", "gradient") else [*lists, single]
     model = Layers(side.leaf, side.gradient, "a model of layers", model=True)
-    return [listed(sight.side, cells=True), model, *order, Scalars()] if held else order
+    if held:
+        return [listed(sight.side, cells=True), model, *order, Scalars()]
+    return [*order, NamedNumbers()]

@@ -20,7 +20,7 @@ from .names import (
 )
 from .reading import read_class
 from .shapes import Sight
-from .sides import NUMPY, TORCH
+from .sides import side_of
 from .sources import modules_of
 from .stepping import public_methods, roles_of, setup_method, step_method
 from .values import Reading
@@ -86,8 +86,7 @@ def subject_of(x: Any, kind: str | None) -> Subject:
         reading = read_class(cls, [], {setup: [argument], method: names})
         holder = f"{argument}()"
     libraries = modules_of(cls)
-    torch = kind == "torch" or kind is None and "torch" in libraries
-    sight = Sight(reading, TORCH if torch else NUMPY, "numpy" in libraries)
+    sight = Sight(reading, side_of(libraries, kind), "numpy" in libraries)
     roles = roles_of(step, reading, "()", bool(holder))
     unexplained = [name for name, role in roles.items() if not role]
     if unexplained:
