@@ -218,6 +218,7 @@ def test_the_papers_claim_after_a_hundred_thousand_steps():
     assert amsgrad.middle[-1] == pytest.approx(-0.9957, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_late_gradient_takes_amsgrad_millions_of_steps():
     """Step by step in plain Python: 5.8 million steps, some seconds."""
     there = walk_on_interval(LAST, 58_000, falling, betas=BETAS, amsgrad=True)
@@ -325,6 +326,7 @@ def test_the_papers_amsgrad_in_a_torch_loop(monkeypatch):
     np.testing.assert_allclose(found, roots, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_outlier_is_forgotten_by_adam_only(capsys):
     """Exercise 4 of the notebook: what its folded solution prints."""
     path = notebooks.FOLDER / "06_amsgrad.ipynb"

@@ -580,6 +580,7 @@ def test_a_launch_that_cannot_be_is_refused():
         launch({})
 
 
+@pytest.mark.slow
 def test_more_processes_than_examples_are_refused_and_the_message_comes_through():
     with pytest.raises(RuntimeError) as raised:
         launch({"a": Job(n=1)})
@@ -681,6 +682,7 @@ def test_a_run_of_its_own_comes_before_the_one_it_started_from(alone, tmp_path):
     assert resume(both, model, optimizer) == 9
 
 
+@pytest.mark.slow
 def test_jobs_that_take_too_long_are_stopped_with_all_their_processes(tmp_path):
     script = tmp_path / "sleeps.py"
     script.write_text(
@@ -789,6 +791,7 @@ def ends_well(process):
     return said
 
 
+@pytest.mark.slow
 @needs_bash
 def test_launch_sh_on_one_machine_and_on_two_gives_the_same_bits(two, tmp_path):
     said = ends_well(start(tmp_path / "one.npz", NPROC_PER_NODE="2"))

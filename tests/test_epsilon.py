@@ -345,6 +345,7 @@ def test_a_long_run_leaves_its_minimum_unless_eps_caps_the_rates():
     assert late[1, 0] > 1e-5 and late[1, 1] < 1e-25 and late[0, 0] < 1e-25
 
 
+@pytest.mark.slow
 def test_the_long_run_leaves_when_its_sharpness_passes_38():
     """2(1+β₁)/(1−β₁) = 38: the run stands at its minimum until then, and not much longer."""
     sharp = {}

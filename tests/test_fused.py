@@ -720,6 +720,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no /bin/false")
 def test_a_compiler_that_fails_is_named_at_the_first_step(tmp_path):
     """In a process of its own: torch asks once which compiler there is."""

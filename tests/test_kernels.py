@@ -325,6 +325,7 @@ except ModuleNotFoundError as error:
     )
 
 
+@pytest.mark.slow
 def test_compiled_steps_are_kept_on_disk(tmp_path):
     code = """
 import numpy as np

@@ -87,6 +87,7 @@ def test_an_average_sticks_where_the_formula_says(beta):
         assert (a * beta).item() == a.item()  # and what has stuck does not decay
 
 
+@pytest.mark.slow
 def test_an_average_sticks_in_float16_with_a_slower_beta():
     _, v = moments_in("float16", np.ones(30_000), betas=(0.9, 0.9999))
     assert v[-1] == average_sticks_at(1.0, 0.9999, "float16") == 0.25

@@ -147,6 +147,7 @@ def printed(cell: nbformat.NotebookNode) -> str:
     return "\n".join(texts).strip()
 
 
+@pytest.mark.slow
 def test_a_session_with_start_up_files_prints_what_a_fresh_one_prints(tmp_path, monkeypatch):
     profile = tmp_path / "profile_default"
     (profile / "startup").mkdir(parents=True)

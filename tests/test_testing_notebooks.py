@@ -184,6 +184,7 @@ def table() -> dict[str, list[str]]:
     return {name: cells[name] for name in cells if name in FAULTS}
 
 
+@pytest.mark.slow
 def test_the_table_of_the_page_is_what_the_checks_say(columns):
     assert table() == {
         fault: ["found" if cell_id in column else "passes" for column in columns]
@@ -191,6 +192,7 @@ def test_the_table_of_the_page_is_what_the_checks_say(columns):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nbval_fails_on_one_changed_character_of_every_kind_and_only_then(columns, kind):
     assert f"{kind}-changed" in columns[0]
