@@ -243,8 +243,9 @@ def leaves(fit: Fit, seen: Observation) -> str:
     matrix = whole.index == 1
     if wrong[:, matrix].any() and not wrong[:, ~matrix].any():
         return "where the gradient of a matrix is orthogonal to it"
-    later = inputs(fit.rule, long.grads[len(reach) :], long.index)
-    wrong = misfits(fit, long, np.concatenate([reach[:, whole.small], later]))
+    further = inputs(fit.rule, long.grads, long.index)  # over all of it: a late one is the last one's
+    further[: len(reach)] = reach[:, whole.small]  # whose norm had the wide part in it
+    wrong = misfits(fit, long, further)
     if not wrong.any():
         return ""
     step = int(np.argmax(wrong.any(axis=1)))
