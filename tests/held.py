@@ -289,6 +289,11 @@ def back(theta, grad, v, m, t, lr=0.01):
     return theta - change, m, v, t
 
 
+def back_with_count(p, g, m, v, t, lr=LR, b1=B1, b2=B2, eps=EPS):
+    change, m, v = moved(m, v, g, t + 1, lr, b1, b2, eps)
+    return p - change, m, v, t + 1
+
+
 def renamed(params, grads, m, v, t, lr=0.01):
     t += 1
     both = [moved(mi, vi, g, t, lr) for mi, vi, g in zip(m, v, grads, strict=True)]

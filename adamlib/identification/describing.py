@@ -152,19 +152,23 @@ def details(
 
 
 def worst_effect(rule: Rule, right: Rule) -> str:
-    """Say what a mistake does to the steps, with the gradient that shows it most."""
+    """Say what a mistake does to the steps, with the plainest gradient that shows it well."""
     found: list[tuple[float, str]] = []
+    each = any(
+        c and c.clock.startswith(("per", "index")) for c in (rule.corrects_m, rule.corrects_v)
+    )
     for words, size in GRADIENTS.items():
         sign = (-1.0) ** np.arange(LAST) if size < 0 else 1.0
         start = np.array([1.0 if size == 0 else 0.0])
         grads = (abs(size) * sign * np.ones(LAST))[:, None]
         own, wanted = (moved(r, start, grads) for r in (rule, right))
         ratios = np.where(own == wanted, 1.0, own / np.where(wanted == 0, np.nan, wanted))
-        if text := effect(ratios, words):
+        if text := effect(ratios, f"{words} in the third parameter" if each else words):
             with np.errstate(all="ignore"):
                 far = np.abs(np.log(np.abs(ratios[[0, LAST // 2, -1]])))
-            found.append((float(np.nan_to_num(far, nan=np.inf).max()), text))
-    return max(found, key=lambda f: (f[0] > 0.01) * 10 + min(f[0], 5.0))[1] if found else ""
+            found.append((min(float(np.nan_to_num(far, nan=np.inf).max()), 5.0), text))
+    enough = max((far for far, _ in found), default=0.0) / 2
+    return next((text for far, text in found if far >= enough), "")
 
 
 def moved(rule: Rule, start: NDArray, grads: NDArray) -> NDArray:

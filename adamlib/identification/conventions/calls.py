@@ -119,7 +119,8 @@ def carried(call: Call, result: Any, state: Values, before: Arrays) -> Any:
         return result
     names = list(call.returned) if len(call.returned) == len(result) else [""] * len(result)
     places = [place_of(name, call, state) for name in names]
-    if set(places) - {""} != set(state) or len(set(places)) < len(places):
+    named = [place for place in places if place]
+    if set(named) != set(state) or len(set(named)) < len(named):
         # Not by the names that it returns: in the order of the arguments.
         rest = len(result) - (1 if call.named(*PARAMETERS) else 0)
         places = [""] * (len(result) - len(list(state)[:rest])) + list(state)[:rest]

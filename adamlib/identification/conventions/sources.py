@@ -50,17 +50,28 @@ def decorated(cls: type) -> list[Any]:
 
 
 def returned_names(tree: ast.FunctionDef) -> list[str]:
-    """Name what the last return statement of a function itself gives back; "" for no name."""
+    """Name what the last return statement of a function itself gives back; "" for no name.
+
+    A count may be returned as t + 1.
+    """
     found: list[str] = []
     stack: list[ast.AST] = [*tree.body[::-1]]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.Return) and node.value:
             parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            found = [getattr(part, "id", "") for part in parts]
+            found = [getattr(counted(part), "id", "") for part in parts]
         elif not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
             stack.extend(list(ast.iter_child_nodes(node))[::-1])
     return found
+
+
+def counted(node: ast.expr) -> ast.expr:
+    """Return t of t + 1, and anything else as it is."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
+    return node
 
 
 def asks_late(function: Any, asked: str) -> bool:
