@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import adams
-from adamlib import DIALECTS, adam_step, identification, init_state
+from adamlib import DIALECTS, adam_step, init_state
 from adamlib.identification.reading import Known, Rule, explain, follow, make_probe, read
-from adamlib.identification.reading.explaining import AVERAGES, PLACES, Written
+from adamlib.identification.reading.explaining import AVERAGES, FIRST, PLACES, Written
 
 USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 UNUSUAL = dict(lr=0.1, betas=(0.5, 0.9), eps=1e-3)
@@ -80,7 +80,7 @@ def test_the_numbers_of_a_dialect_are_read_off_with_nothing_told(
 # Those of tests/adams.py that are seen in the steps. A first step of NaN says nothing more, and
 # decay that is divided by eps is not read.
 UNSEEN = ("step-starts-at-0", "decay-in-the-wrong-place", "gradient-mutated")
-SEEN = [slug for slug in identification.MISTAKES if slug not in UNSEEN]
+SEEN = [slug for slug in FIRST if slug not in UNSEEN]
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=["usual", "unusual"])
