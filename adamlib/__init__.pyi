@@ -45,6 +45,9 @@ from .reporting import Report as Report
 from .reporting import report as report
 from .reporting import suggest_eps as suggest_eps
 
+from . import watching as watching  # the same, every so many steps of a training run
+from .watching import watch as watch
+
 from . import problems as problems  # what to minimise
 from . import experiments as experiments  # run an optimizer on a problem and keep a trace
 from . import distributed as distributed  # train on many processes, by DDP and FSDP2

@@ -15,7 +15,10 @@ TORCH = ("fused", "pytorch")  # where torch may be imported on loading
 # the only modules that may import it; the doctor looks at matplotlib's settings
 HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets": {"sliders"}}
 # what a method opens when it is called, though it comes later: `answer.plot()`
-DOORS = {("identification.answers", "adamlib.figures")}
+DOORS = {
+    ("identification.answers", "adamlib.figures"),
+    ("reporting.command", "adamlib.figures"),
+}
 # their files import from each other, without a circle
 PACKAGES = (
     "conversion",

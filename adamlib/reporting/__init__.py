@@ -7,6 +7,9 @@
 ``suggestions``  which eps the denominators ask for
 ``findings``     what there is to say, in words, with the table of thresholds
 ``reports``      the report
+``comparing``    what changed from one report to a later one
+``files``        the state from a checkpoint, of which nothing is run
+``command``      ``python -m adamlib report``
 ``shown``        numbers as a reader takes them in
 ===============  ===========================================================================
 """

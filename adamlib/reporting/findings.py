@@ -174,14 +174,14 @@ def _do_never(one: Measured) -> str:
 def _says_young(one: Measured, value: float) -> str:
     span = memory(one.held.settings.betas[1])
     return (
-        f"after {count(one.held.step, 'step')} v is the average of as many squares, of the "
-        f"{number(span)} that it remembers: what is compared with √v̂ here will change"
+        f"v has seen {count(one.held.step, 'step')} of the {span:.0f} that it remembers: what is "
+        "compared with √v̂ here will change"
     )
 
 
 def _do_young(one: Measured) -> str:
     span = memory(one.held.settings.betas[1])
-    return f"Report again some {number(span)} steps later."
+    return f"Report again some {span:.0f} steps later."
 
 
 KINDS = {  # the worst first

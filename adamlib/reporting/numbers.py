@@ -155,18 +155,23 @@ def with_noise(measured: Sequence[Measured]) -> list[Measured]:
     """
     modules: dict[str, float] = {}
     for one in measured:
-        size = _rms_root(one)
-        modules[_module(one)] = max(size, modules.get(_module(one), 0.0))
+        module = module_of(one.row["name"])
+        modules[module] = max(_rms_root(one), modules.get(module, 0.0))
     return [
-        one._replace(noise=modules[_module(one)] * math.ldexp(4.0, -_precision_of_sums(one)))
+        one._replace(
+            noise=modules[module_of(one.row["name"])] * math.ldexp(4.0, -_precision_of_sums(one))
+        )
         for one in measured
     ]
 
 
-def _module(one: Measured) -> str:
-    """What stands before the last dot of a name; without a dot a parameter is by itself."""
-    name = one.row["name"]
-    return name.rpartition(".")[0] or name
+def module_of(name: str) -> str:
+    """What stands before the last dot, or slash, of a name; without one a parameter is by itself.
+
+    >>> module_of("layers.0.weight"), module_of("dense/kernel"), module_of("parameter 3")
+    ('layers.0', 'dense', 'parameter 3')
+    """
+    return name[: max(name.rfind("."), name.rfind("/"), 0)] or name
 
 
 def _rms_root(one: Measured) -> float:

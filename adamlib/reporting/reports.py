@@ -10,7 +10,7 @@ from ..checks import check_count
 from ..dialects import Dialect
 from ..tables import Table
 from .findings import KINDS, Finding, findings
-from .numbers import COLUMNS, COUNTED, Measured, measure, with_noise
+from .numbers import COLUMNS, COUNTED, Measured, measure, module_of, with_noise
 from .rules import Settings
 from .shown import count, number, percent
 from .states import Reading, read
@@ -64,7 +64,7 @@ class Report:
         if most is not None:
             check_count("number of rows", most, 1)
         ordered = _in_order(self.rows, self.findings)[:most]
-        cells = tuple(tuple(_cell(name, row[name]) for name in COLUMNS) for row in ordered)
+        cells = tuple(tuple(shown(name, row[name]) for name in COLUMNS) for row in ordered)
         return Table(tuple(HEADINGS[name] for name in COLUMNS), cells)
 
     def paragraphs(self) -> list[str]:
@@ -74,17 +74,21 @@ class Report:
             ours = [finding for finding in self.findings if finding.kind == kind]
             if ours:
                 worst, *others = ours
-                also = f" So have {_listed(others)}." if others else ""
+                also = f" The same in {_listed(others)}." if others else ""
                 found.append(
                     f"{kind}: {worst.parameter}: {worst.says}.{also}\n"
                     f"  → {worst.do}\n    proved in {worst.cell}"
                 )
         return found
 
-    def __str__(self) -> str:
-        left_out = len(self.rows) - MOST_ROWS
+    def text(self, most: int | None = MOST_ROWS) -> str:
+        """Return heading, table and findings, with at most so many rows; None: all of them."""
+        left_out = 0 if most is None else len(self.rows) - most
         more = [f"… and {count(left_out, 'parameter')} more: table(None)"] if left_out > 0 else []
-        return "\n".join([self._heading(), "", str(self.table()), *more, "", self._words()])
+        return "\n".join([self._heading(), "", str(self.table(most)), *more, "", self._words()])
+
+    def __str__(self) -> str:
+        return self.text()
 
     __repr__ = __str__
 
@@ -161,7 +165,7 @@ def report(
     optimizer
         Of torch: Adam, AdamW, NAdam, RAdam, Adamax, SparseAdam, `adamlib.pytorch`, also wrapped by
         Lightning or accelerate, and the state dict of one. `adamlib.Adam`. A Keras Adam or AdamW.
-        An optax state. A dict of m, v and t.
+        An optax state, of adam, adamw or amsgrad. A dict of m, v and t.
     model : optional
         What has the names: a torch module; for a state dict a module or a module's state dict;
         for an optax state the parameters.
@@ -289,13 +293,14 @@ def _in_order(rows: list[dict[str, Any]], found: list[Finding]) -> list[dict[str
 
     modules: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        modules.setdefault(row["name"].rpartition(".")[0], []).append(row)
+        modules.setdefault(module_of(row["name"]), []).append(row)
     for ours in modules.values():
         ours.sort(key=rank)
     return [row for ours in sorted(modules.values(), key=lambda m: rank(m[0])) for row in ours]
 
 
-def _cell(name: str, value: Any) -> str:
+def shown(name: str, value: Any) -> str:
+    """Show a value of a column."""
     if isinstance(value, (str, int)):
         return str(value)
     return percent(value) if name in COUNTED else number(value)

@@ -19,6 +19,13 @@ EXPECTED = (
 WRAPPED = ("module.", "_orig_mod.")
 
 
+class Stored(NamedTuple):
+    """An array in a file, read when its parameter has its turn."""
+
+    shape: tuple[int, ...]
+    load: Callable[[], Array]
+
+
 class Row(NamedTuple):
     """One parameter of a group: what may be known of it."""
 
@@ -42,9 +49,9 @@ def read(optimizer: Any, model: Any = None, told: Mapping[str, Any] | None = Non
     told = told or {}
     if isinstance(optimizer, Adam):
         return _read_ours(optimizer, told)
-    optimizer = getattr(optimizer, "optimizer", optimizer)  # as Lightning and accelerate wrap it
-    if isinstance(optimizer, Mapping) and {"state", "param_groups"} <= optimizer.keys():
-        return _read_state_dict(optimizer, model, told)
+    optimizer = unwrapped(optimizer)
+    if isinstance(optimizer, Mapping) and (state := find_state_dict(optimizer)):
+        return _read_state_dict(state, model, told)
     if isinstance(optimizer, Mapping) and {"m", "v", "t"} <= optimizer.keys():
         return _read_hand_written(optimizer, model, told)
     if hasattr(optimizer, "param_groups") and hasattr(optimizer, "state"):
@@ -55,6 +62,35 @@ def read(optimizer: Any, model: Any = None, told: Mapping[str, Any] | None = Non
         return _read_optax(states, model, told)
     given = f"a dict with the keys {[*optimizer]}" if isinstance(optimizer, Mapping) else None
     raise TypeError(f"optimizer is {given or f'a {type(optimizer).__name__}'} ({EXPECTED})")
+
+
+def unwrapped(optimizer: Any) -> Any:
+    """Return what Lightning and accelerate wrap, and of a compiled Keras model its optimizer."""
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def find_state_dict(held: Any, depth: int = 4) -> Mapping[str, Any] | None:
+    """Find an optimizer's state dict in a dict that holds one or, as Lightning's, a list of them.
+
+    Several become one, whose groups are those of all.
+    """
+    found = list(_state_dicts(held, depth))
+    if len(found) < 2:
+        return found[0] if found else None
+    entries, groups = {}, []
+    for i, state in enumerate(found):
+        entries.update({(i, place): entry for place, entry in state["state"].items()})
+        for group in state["param_groups"]:
+            groups.append({**group, "params": [(i, place) for place in group["params"]]})
+    return {"state": entries, "param_groups": groups}
+
+
+def _state_dicts(held: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    if isinstance(held, Mapping) and {"state", "param_groups"} <= held.keys():
+        yield held
+    elif depth and isinstance(held, (Mapping, list, tuple)):
+        for value in held.values() if isinstance(held, Mapping) else held:
+            yield from _state_dicts(value, depth - 1)
 
 
 # --- torch's layout -------------------------------------------------------------------------------
@@ -79,13 +115,15 @@ def _read_state_dict(state: Mapping[str, Any], model: Any, told: Mapping[str, An
     groups, entries = state["param_groups"], state["state"]
     if not isinstance(entries, Mapping) or not isinstance(groups, Sequence):
         raise TypeError("the state dict must hold a dict, state, and a list, param_groups")
-    places = [place for group in groups for place in group["params"]]
-    known = [name for group in groups for name in group.get("param_names") or ()]
-    shapes = [_shape(entries.get(place, {})) for place in places]
-    names = dict(zip(places, names_for(shapes, known, _named(model)), strict=True))
+    known = [list(group.get("param_names") or ()) for group in groups]
+    shapes = [[_shape(entries.get(p, {})) for p in group["params"]] for group in groups]
+    named = iter(names_for(shapes, known, _named(model)))
     rows = [
-        [Row(names[p][0], entries.get(p, {}), names[p][1]) for p in group["params"]]
-        for group in groups
+        [
+            Row(name, entries.get(p, {}), param)
+            for p, (name, param) in zip(places, named, strict=False)
+        ]
+        for places in (group["params"] for group in groups)
     ]
     return _reading("state dict", groups, rows, told)
 
@@ -122,17 +160,18 @@ def _held(settings: Sequence[Settings], rows: Sequence[Sequence[Row]]) -> Iterat
 
 def _held_of(settings: Settings, group: int, row: Row) -> Held:
     """Return one parameter: of a sharded one this process's part, and how to add up the others."""
-    step = count_of(row.entry)
+    entry = {name: _loaded(value) for name, value in row.entry.items()}
+    step = count_of(entry)
     m, v, largest = names_of_moments(settings)
-    arrays = {"param": row.param, "grad": row.grad, "exp_avg": None, "exp_avg_sq": None}
+    arrays = {"param": _loaded(row.param), "grad": row.grad, "exp_avg": None, "exp_avg_sq": None}
     rule = None
     if step:
         needed = {"exp_avg": m, "exp_avg_sq": v} | ({"denominator": largest} if largest else {})
         for name in needed.values():
-            if name not in row.entry:
+            if name not in entry:
                 raise ValueError(f"the state of {row.name} has no {name} (expected an Adam's)")
-        arrays |= {name: row.entry[key] for name, key in needed.items()}
-        rule = step_rule(settings, step, row.entry, _format(arrays["exp_avg_sq"]))
+        arrays |= {name: entry[key] for name, key in needed.items()}
+        rule = step_rule(settings, step, entry, _format(arrays["exp_avg_sq"]))
     known = [array for array in arrays.values() if array is not None]
     if any(tuple(array.shape) != tuple(known[0].shape) for array in known):
         shapes = ", ".join(f"{k} {tuple(a.shape)}" for k, a in arrays.items() if a is not None)
@@ -145,6 +184,10 @@ def _held_of(settings: Settings, group: int, row: Row) -> Held:
         row.name, numbers, settings, group, step, rule,
         trained=row.trained, reduce=_reducer(first), **arrays,
     )  # fmt: skip
+
+
+def _loaded(value: Any) -> Any:
+    return value.load() if isinstance(value, Stored) else value
 
 
 def _format(array: Array) -> str:
@@ -208,41 +251,44 @@ def _shape(entry: Mapping[str, Any]) -> tuple[int, ...] | None:
 
 
 def names_for(
-    shapes: Sequence[tuple[int, ...] | None],
-    known: Sequence[str],
+    shapes: Sequence[Sequence[tuple[int, ...] | None]],
+    known: Sequence[Sequence[str]],
     named: Sequence[tuple[str, Array]],
 ) -> list[tuple[str, Array | None]]:
     """Name the parameters of a state dict, which numbers them, and find them in a model's.
 
     By name where the groups have names. Else in the order of the model, where buffers and
-    parameters without a state are skipped as their shapes tell; where that does not work out, by
-    shapes that only one tensor has.
+    parameters without a state are skipped as their shapes tell; or, as Hugging Face's trainer sorts
+    them, each group in that order; or by shapes that only one tensor has.
     """
-    if len(known) == len(shapes):
+    flat = [shape for group in shapes for shape in group]
+    if sum(map(len, known)) == len(flat):
         tensors = dict(named)
-        return [(name, tensors.get(_plain(name))) for name in map(str, known)]
-    unknown: list[tuple[str, Array | None]] = [(f"parameter {i}", None) for i in range(len(shapes))]
-    if not named:
-        return unknown
-    if (in_order := _in_order(shapes, named)) is not None:
+        return [(name, tensors.get(_plain(name))) for group in known for name in map(str, group)]
+    if in_order := _in_order(flat, named):
         return in_order
-    for i, shape in enumerate(shapes):
+    by_group = [_in_order(group, named) for group in shapes]
+    sorted_in_groups = [pair for group in by_group for pair in group or ()]
+    if len({name for name, _ in sorted_in_groups}) == len(flat):
+        return sorted_in_groups
+    unknown: list[tuple[str, Array | None]] = [(f"parameter {i}", None) for i in range(len(flat))]
+    for i, shape in enumerate(flat):
         fitting = [pair for pair in named if tuple(pair[1].shape) == shape]
-        if len(fitting) == 1 and shapes.count(shape) == 1:
+        if len(fitting) == 1 and flat.count(shape) == 1:
             unknown[i] = fitting[0]
     return unknown
 
 
 def _in_order(
     shapes: Sequence[tuple[int, ...] | None], named: Sequence[tuple[str, Array]]
-) -> list[tuple[str, Array | None]] | None:
-    """Pair each shape with the next tensor that has it; None where that fails."""
+) -> list[tuple[str, Array | None]]:
+    """Pair each shape with the next tensor that has it; nothing where that fails."""
     found: list[tuple[str, Array | None]] = []
     rest = iter(named)
     for shape in shapes:
         pair = next((p for p in rest if shape is None or tuple(p[1].shape) == shape), None)
         if pair is None:
-            return None
+            return []
         found.append(pair)
     return found
 
@@ -274,7 +320,7 @@ def _read_hand_written(state: Mapping[str, Any], model: Any, told: Mapping[str, 
         for one in memory.states.values()
     ]
     shapes = [tuple(entry[MOMENTS[0]].shape) for entry in entries]
-    names = names_for(shapes, memory.names or (), _named(model))
+    names = names_for([shapes], [memory.names or ()], _named(model))
     rows = [Row(*pair) for pair in _rows(names, entries)]
     group = {"amsgrad": memory.groups[0]["amsgrad"]} | _needed(told, "a dict of m, v and t")
     return _reading("Adam", [group], [rows], {})
