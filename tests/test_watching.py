@@ -14,7 +14,7 @@ import torch
 
 import adamlib
 from adamlib import report, watch
-from adamlib.figures import plot_report, plot_watch
+from adamlib.figures.watching import plot_report, plot_watch
 
 
 def new_net(seed=0):

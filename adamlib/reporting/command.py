@@ -81,7 +81,8 @@ def _json(found: Any) -> str:
 
 
 def _draw(report: Report, path: str) -> None:
-    from .. import figures
+    from ..figures.base import png
+    from ..figures.watching import plot_report
 
-    picture, _ = figures.png(figures.plot_report(report))
+    picture, _ = png(plot_report(report))
     Path(path).write_bytes(picture)
