@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """A folder with two notebooks, a data file and what Jupyter leaves behind."""
+    """A folder with two notebooks, data, files in a folder, and what Jupyter leaves behind."""
     # signatures of trusted notebooks go there instead of into the user's own folder
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     folder = tmp_path / "notebooks"
@@ -29,13 +29,17 @@ def course(tmp_path, monkeypatch):
         cell = nbformat.v4.new_code_cell("1", id="one")
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / name)
     (folder / "data.csv").write_text("1,2\n")
+    (folder / "data" / "__pycache__").mkdir(parents=True)
+    (folder / "data" / "homework.py").write_text("class Adam: ...\n")
+    (folder / "data" / "conftest.py").write_text('collect_ignore_glob = ["*"]\n')
     return tmp_path
 
 
 def test_the_copy_has_everything_and_is_trusted(course):
     lab.make_work(course)
     names = sorted(path.name for path in (course / "work").iterdir())
-    assert names == ["01_moments.ipynb", "04_loop.ipynb", "data.csv"]
+    assert names == ["01_moments.ipynb", "04_loop.ipynb", "data", "data.csv"]
+    assert [path.name for path in (course / "work" / "data").iterdir()] == ["homework.py"]
     notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
     assert NotebookNotary().check_signature(notebook)
 
@@ -59,11 +63,15 @@ def test_what_is_there_is_never_overwritten(course):
     lab.make_work(course)
     mine = course / "work" / "04_loop.ipynb"
     mine.write_text("mine")
+    mended = course / "work" / "data" / "homework.py"
+    mended.write_text("mended")
+    (course / "notebooks" / "data" / "optim.py").write_text("new\n")
     (course / "notebooks" / "05_new.ipynb").write_bytes(
         (course / "notebooks" / "04_loop.ipynb").read_bytes()
     )
     lab.make_work(course)
-    assert mine.read_text() == "mine"
+    assert mine.read_text() == "mine" and mended.read_text() == "mended"
+    assert (course / "work" / "data" / "optim.py").exists()
     assert (course / "work" / "05_new.ipynb").exists()
 
 
@@ -71,10 +79,13 @@ def test_reset_keeps_the_old_copies(course, capsys):
     for answer in ("first", "second"):
         lab.make_work(course)
         (course / "work" / "04_loop.ipynb").write_text(answer)
+        (course / "work" / "data" / "homework.py").write_text(answer)
         assert lab.main(["reset"], root=course) == 0
     assert (course / "work-1" / "04_loop.ipynb").read_text() == "first"
     assert (course / "work-2" / "04_loop.ipynb").read_text() == "second"
     assert (course / "work" / "04_loop.ipynb").read_text() not in ("first", "second")
+    assert (course / "work-2" / "data" / "homework.py").read_text() == "second"
+    assert (course / "work" / "data" / "homework.py").read_text() == "class Adam: ...\n"
     assert "work-2" in capsys.readouterr().out
 
 

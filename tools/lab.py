@@ -16,7 +16,7 @@ import nbformat
 from nbformat.sign import NotebookNotary
 
 ROOT = Path(__file__).resolve().parent.parent
-IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__")
+IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__", "conftest.py")
 
 
 def copy_missing(source: Path, target: Path) -> list[Path]:
@@ -99,7 +99,7 @@ def open_lab(folder: Path, extra: Sequence[str]) -> int:
 
 
 def make_work(root: Path) -> None:
-    """Bring work/ up to date with notebooks that have come since."""
+    """Bring work/ up to date with notebooks, and data beside them, that have come since."""
     copied = copy_missing(root / "notebooks", root / "work")
     if copied:
         prepare(copied)
