@@ -154,6 +154,15 @@ RIGHT = {
     "07-reordered": [reordered_by_eps_hat],
     "07-decoupled": [decoupled_in_one],
     "07-half-speed": [lambda eps: math.sqrt(eps) / math.sqrt(3)],
+    "07-find-the-mistake": [
+        {
+            "homework.py:Adam": " Step-starts-at-2",
+            "kernels.py:adam_step": ["step-frozen-at-1"],
+            "layers.py:AdamOptimizer": "keras",
+            "optim.py:adam": {"corrected-moments-stored"},
+            "torch_adamw.py:AdamW": ("v-weight-exchanged", "decay-not-times-lr"),
+        }
+    ],
     "08-regions": [
         {
             "float32, g = 1e-3, eps = 1e-8": " Fine",
@@ -207,6 +216,7 @@ def changed(right, **change):
 NAMES = RIGHT["00-names"][0]
 STEPS = RIGHT["03-first-steps"][0]
 COUNTS = RIGHT["03-dead-unit"][0]
+FILES = RIGHT["07-find-the-mistake"][0]
 REGIONS = RIGHT["08-regions"][0]
 ROOTS = RIGHT["06-orders"][0]
 MOVED = RIGHT["09-bytes"][0]
@@ -715,6 +725,18 @@ WRONG = {
         ("three-outside", lambda e: math.sqrt(e) / 3),
         ("upside-down", lambda e: math.sqrt(3 * e)),
         ("four", lambda e: math.sqrt(e) / 2),
+    ],
+    "07-find-the-mistake": [
+        ("called-right", changed(FILES, **{"homework.py:Adam": "right"})),
+        ("called-right", changed(FILES, **{"optim.py:adam": "pytorch"})),
+        ("another-mistake", changed(FILES, **{"homework.py:Adam": "step-starts-at-0"})),
+        ("another-mistake", changed(FILES, **{"kernels.py:adam_step": "only-m-corrected"})),
+        ("called-wrong", changed(FILES, **{"layers.py:AdamOptimizer": "no-bias-correction"})),
+        ("one-of-two", changed(FILES, **{"torch_adamw.py:AdamW": "decay-not-times-lr"})),
+        (
+            "too-many",
+            changed(FILES, **{"optim.py:adam": "corrected-moments-stored, step-starts-at-2"}),
+        ),
     ],
     "08-regions": [
         ("eps-is-zero", changed(REGIONS, **{"float16, g = 0, eps = 1e-8": "no step"})),

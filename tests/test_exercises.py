@@ -292,6 +292,25 @@ def test_an_unknown_wrong_answer_has_input_expected_and_got(capsys):
     )
 
 
+def test_a_file_that_is_judged_wrongly_is_shown_at_its_smallest_input(capsys):
+    """With t = 2 at the first step it is lr · (0.1/0.19) / √(0.001/0.001999), 0.744 of lr."""
+    files = ALL["07-find-the-mistake"].solution()
+    text = says(capsys, "07-find-the-mistake", files | {"homework.py:Adam": "right"})
+    assert text == (
+        "not yet: called-right: there is a mistake in this file. The input shows it.\n"
+        "    input:    homework.py:Adam, from parameter 0, after the gradient 1\n"
+        "    expected: -0.01\n"
+        "    got:      -0.00744137"
+    )
+
+
+def test_a_misspelt_mistake_gets_the_nearest_name(capsys):
+    files = ALL["07-find-the-mistake"].solution()
+    text = says(capsys, "07-find-the-mistake", files | {"homework.py:Adam": "step-start-at-2"})
+    first = "not yet: 'step-start-at-2' is no name of adamlib.identification.MISTAKES."
+    assert text.startswith(f"{first} Did you mean step-starts-at-2?\n")
+
+
 def test_as_many_digits_are_shown_as_it_takes(capsys):
     text = says(capsys, "00-limit", lambda h: 2 / h * (1 + 1e-8))
     assert "expected: 2\n" in text and "got:      2.00000002" in text

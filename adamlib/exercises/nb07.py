@@ -1,7 +1,17 @@
-"""The exercises of notebook 07: three Adams to write, and what eps is worth inside the root."""
+"""The exercises of notebook 07: three Adams to write, eps inside the root, mistakes to find."""
 
-from .base import Mistake
-from .judges import Exercise, on_cases
+import difflib
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..dialects import DIALECTS
+from ..identification import MISTAKES, Identification, identify
+from ..identification.targets import load
+from .base import Mistake, NotYet, show, shown_apart
+from .judges import Exercise, on_cases, satisfies
 from .steps import a_step
 
 # --- 07-inside -----------------------------------------------------------------------------------
@@ -63,6 +73,91 @@ WRONG_HALVES = [
     Mistake("four", "g² is on both sides: 4 g² − g² are three.", lambda e: (e / 4) ** 0.5),
 ]
 
+# --- 07-find-the-mistake -------------------------------------------------------------------------
+
+
+def found():
+    return {
+        "homework.py:Adam": "step-starts-at-2",
+        "kernels.py:adam_step": "step-frozen-at-1",
+        "layers.py:AdamOptimizer": "right",
+        "optim.py:adam": "corrected-moments-stored",
+        "torch_adamw.py:AdamW": "decay-not-times-lr and v-weight-exchanged",
+    }
+
+
+BESIDE_A_NOTEBOOK = Path("data")
+IN_THE_REPOSITORY = Path(__file__).parents[2] / "notebooks" / "data"
+
+
+def finding(value: Any) -> None:
+    """Judge what somebody says of the files, one after the other."""
+    right = found()
+    if not isinstance(value, dict):
+        raise NotYet(f"expected a dict with the keys {show(list(right))}, got {show(value)}.")
+    for target, text in right.items():
+        named, there = words(value.get(target, ...), target), words(text, target)
+        if named != there:
+            raise NotYet(*misjudged(named, there), *smallest(target, value[target]))
+    if surplus := [key for key in value if key not in right]:
+        raise NotYet(f"the keys {show(surplus)} were not asked for.")
+
+
+def words(value: Any, target: str) -> set[str]:
+    """The mistakes that an answer names for a file; empty where it calls the file right."""
+    if value is ... or value is None:
+        raise NotYet(f"{target!r} has no answer yet.")
+    parts = value if isinstance(value, (list, tuple, set)) else [value]
+    text = " ".join(parts).casefold() if all(isinstance(p, str) for p in parts) else ""
+    named = {word for word in re.split(r"[\s,+&]+", text) if word not in ("", "and")}
+    if not named:
+        says = f"expected 'right' or names of mistakes, got {show(value)}."
+        raise NotYet(says, given=target)
+    for word in named - {"right", *MISTAKES, *DIALECTS}:
+        near = difflib.get_close_matches(word, MISTAKES, 1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        says = f"{show(word)} is no name of adamlib.identification.MISTAKES.{meant}"
+        raise NotYet(says, given=target)
+    return {word for word in named if word in MISTAKES}
+
+
+def misjudged(named: set[str], there: set[str]) -> tuple[str, str]:
+    """Say what is wrong with an answer, and name that; the right one is not given away."""
+    if not named:
+        return "there is a mistake in this file. The input shows it.", "called-right"
+    if not there:
+        return "this file is right. Corrections may also stand in the rate.", "called-wrong"
+    if named < there:
+        return f"{' '.join(named)} is one of two mistakes in this file.", "one-of-two"
+    if some := named & there:
+        return f"of what you name, only {' '.join(some)} is in this file.", "too-many"
+    says = " ".join(MISTAKES[slug] for slug in sorted(named))
+    return f"there is a mistake in this file, but another than this: {says}", "another-mistake"
+
+
+def smallest(target: str, value: Any) -> tuple[str, str, str]:
+    """The smallest input on which a file differs from the right Adam: it, expected, got."""
+    difference = examined(target).first_difference
+    if difference is None:
+        return target, "something else", show(value)
+    grads = ", ".join(map(show, difference.gradients))
+    many = "s" if difference.step > 1 else ""
+    given = f"{target}, from parameter 0, after the gradient{many} {grads}"
+    return given, *shown_apart(difference.expected, difference.got)
+
+
+@cache
+def examined(target: str) -> Identification:
+    """What `identify` says of a file of the notebooks."""
+    here = (BESIDE_A_NOTEBOOK / target.split(":")[0]).is_file()
+    folder = BESIDE_A_NOTEBOOK if here else IN_THE_REPOSITORY
+    path = list(sys.path)
+    try:
+        return identify(load(str(folder / target)).value)
+    finally:
+        sys.path[:] = path  # its folder is among them now
+
+
 OUTSIDE = "eps is outside the root, √v̂ + ε."
 HAT = "this is the reordered form: its eps is added before v is corrected."
 EXERCISES = (
@@ -119,5 +214,16 @@ EXERCISES = (
         ),
         half_speed,
         on_cases([(3.0,), (12.0,), (1.0,), (1e-8,)], WRONG_HALVES),
+    ),
+    Exercise(
+        "07-find-the-mistake",
+        (
+            "ask of each file: what is t at the first step? What divides m and v, and how often? "
+            "Which β stands beside which moment? What is the decay multiplied by?",
+            "one is in the reordered form, and right. Two count the steps wrongly, one keeps what "
+            "it should only use, and one has two mistakes: in its decay and in a weight of v.",
+        ),
+        found,
+        satisfies(finding),
     ),
 )
