@@ -189,10 +189,38 @@ def for_trainer(every: int = 100, to: Target = "watch.jsonl") -> "TrainerCallbac
     from transformers import TrainerCallback
 
     class Watching(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.watched = watch(kwargs["optimizer"], every, to, model=kwargs["model"])
+        watched: Watch | None = None
+        waiting: Any = None
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # some versions tell no callback which optimizer there is: it is caught at its step
+            if self.watched is None:
+                self.waiting = _at_the_next_step(kwargs["model"], self._found)
+
+        def _found(self, optimizer: Any, model: Any) -> None:
+            self.watched = self.watched or watch(optimizer, every, to, model=model)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if self.waiting is not None:
+                self.waiting.remove()
+                self.waiting = None
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.watched.remove()
+            if self.watched is not None:
+                self.watched.remove()
+                self.watched = None
 
     return Watching()
+
+
+def _at_the_next_step(model: Any, found: Callable[[Any, Any], None]) -> Any:
+    """Call a function with the optimizer of a model, before it steps; until it is removed."""
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+    own = {id(param) for param in model.parameters()}
+
+    def look(optimizer: Any, args: Any, kwargs: Any) -> None:
+        if any(id(param) in own for group in optimizer.param_groups for param in group["params"]):
+            found(optimizer, model)
+
+    return register_optimizer_step_pre_hook(look)

@@ -336,6 +336,18 @@ def test_buffers_and_parameters_without_a_state_do_not_shift_the_names():
     assert [row["name"] for row in rows] == [name for name, _ in net.named_parameters()]
 
 
+def test_what_may_be_one_of_several_keeps_its_number():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(8, 8), torch.nn.Linear(8, 8), torch.nn.Linear(8, 2, bias=False)
+    )
+    last_two = [param for layer in net[1:] for param in layer.parameters()]
+    optimizer = trained(net, torch.optim.Adam(last_two))
+    rows = report(optimizer.state_dict(), net.state_dict()).rows  # of layer 0 or of layer 1?
+    assert [row["name"] for row in rows] == ["parameter 0", "parameter 1", "2.weight"]
+    assert [row["lost_in_rounding"] is None for row in rows] == [True, True, False]
+
+
 def test_a_frozen_layer_without_a_state_does_not_shift_the_names():
     net = small_net()
     net[0].requires_grad_(False)

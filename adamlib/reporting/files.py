@@ -8,6 +8,9 @@ a folder                   of ``torch.distributed.checkpoint``; or of Hugging Fa
 ``.safetensors``           tensors ``NAME.exp_avg``, ``NAME.exp_avg_sq``, ``NAME.step``
 ``.npz``                   written by `adamlib.Adam.save`
 =========================  =====================================================================
+
+A state dict of torch numbers its parameters in the order of the model. Of a model in safetensors,
+which sort by name, only those are named whose shape no other has.
 """
 
 import io
@@ -23,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checkpoints import CHECKPOINT_FORMAT
-from .states import Stored, find_state_dict
+from .states import SortedByName, Stored, find_state_dict
 
 OPTIMIZERS = ("optimizer.pt", "optimizer.bin")  # of a folder, as Hugging Face's and accelerate's
 MODELS = ("model.safetensors", "pytorch_model.bin")
@@ -108,7 +111,7 @@ def _model(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         raise CannotRead(f"{str(path)!r} does not exist")
     if path.suffix == ".safetensors":
-        return dict(_safetensors(path))
+        return SortedByName(_safetensors(path))
     held = _torch(path)
     found = held if _is_model(held) else _model_in(held)
     if found is None:

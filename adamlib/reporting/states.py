@@ -16,6 +16,7 @@ EXPECTED = (
     "expected a torch optimizer of Adam's kind, adamlib.Adam, a Keras Adam, an optax state or a "
     "state dict"
 )
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # no parameters
 WRAPPED = ("module.", "_orig_mod.")
 
 
@@ -24,6 +25,10 @@ class Stored(NamedTuple):
 
     shape: tuple[int, ...]
     load: Callable[[], Array]
+
+
+class SortedByName(dict):
+    """A model's tensors from a file that has lost the order of the model, as safetensors do."""
 
 
 class Row(NamedTuple):
@@ -117,7 +122,7 @@ def _read_state_dict(state: Mapping[str, Any], model: Any, told: Mapping[str, An
         raise TypeError("the state dict must hold a dict, state, and a list, param_groups")
     known = [list(group.get("param_names") or ()) for group in groups]
     shapes = [[_shape(entries.get(p, {})) for p in group["params"]] for group in groups]
-    named = iter(names_for(shapes, known, _named(model)))
+    named = iter(names_for(shapes, known, _named(model), not isinstance(model, SortedByName)))
     rows = [
         [
             Row(name, entries.get(p, {}), param)
@@ -254,43 +259,63 @@ def names_for(
     shapes: Sequence[Sequence[tuple[int, ...] | None]],
     known: Sequence[Sequence[str]],
     named: Sequence[tuple[str, Array]],
+    ordered: bool = True,
 ) -> list[tuple[str, Array | None]]:
     """Name the parameters of a state dict, which numbers them, and find them in a model's.
 
-    By name where the groups have names. Else in the order of the model, where buffers and
-    parameters without a state are skipped as their shapes tell; or, as Hugging Face's trainer sorts
-    them, each group in that order; or by shapes that only one tensor has.
+    By name where the groups have names. Else in the order of the model, as the shapes tell; or, as
+    Hugging Face's trainer sorts them, each group in that order; or by a shape that only one tensor
+    has. What may be one of several keeps its number.
     """
     flat = [shape for group in shapes for shape in group]
     if sum(map(len, known)) == len(flat):
         tensors = dict(named)
         return [(name, tensors.get(_plain(name))) for group in known for name in map(str, group)]
-    if in_order := _in_order(flat, named):
-        return in_order
-    by_group = [_in_order(group, named) for group in shapes]
-    sorted_in_groups = [pair for group in by_group for pair in group or ()]
-    if len({name for name, _ in sorted_in_groups}) == len(flat):
-        return sorted_in_groups
-    unknown: list[tuple[str, Array | None]] = [(f"parameter {i}", None) for i in range(len(flat))]
-    for i, shape in enumerate(flat):
-        fitting = [pair for pair in named if tuple(pair[1].shape) == shape]
-        if len(fitting) == 1 and flat.count(shape) == 1:
-            unknown[i] = fitting[0]
-    return unknown
+    named = [pair for pair in named if not pair[0].endswith(STATISTICS)]
+    found = _in_order(flat, named) if ordered else []
+    if ordered and not found:
+        by_group = [_in_order(group, named) for group in shapes]
+        found = [pair for group in by_group for pair in group] if all(by_group) else []
+    found = found or [_of_its_shape(shape, flat, named) for shape in flat]
+    names = [pair[0] for pair in found if pair]
+    return [
+        pair if pair and names.count(pair[0]) == 1 else (f"parameter {i}", None)
+        for i, pair in enumerate(found)
+    ]
 
 
 def _in_order(
     shapes: Sequence[tuple[int, ...] | None], named: Sequence[tuple[str, Array]]
-) -> list[tuple[str, Array | None]]:
-    """Pair each shape with the next tensor that has it; nothing where that fails."""
-    found: list[tuple[str, Array | None]] = []
-    rest = iter(named)
+) -> list[tuple[str, Array] | None]:
+    """Pair each shape with a tensor, in order; None where another would fit; [] where none fits.
+
+    The first that fit, sought from the front, and the last, sought from the back, are the same
+    where there is but one way.
+    """
+    first = _first_that_fit(shapes, named)
+    last = _first_that_fit(shapes[::-1], named[::-1])[::-1]
+    return [a if a[0] == b[0] else None for a, b in zip(first, last, strict=True)]
+
+
+def _first_that_fit(
+    shapes: Sequence[tuple[int, ...] | None], named: Sequence[tuple[str, Array]]
+) -> list[tuple[str, Array]]:
+    found, rest = [], iter(named)
     for shape in shapes:
         pair = next((p for p in rest if shape is None or tuple(p[1].shape) == shape), None)
         if pair is None:
             return []
         found.append(pair)
     return found
+
+
+def _of_its_shape(
+    shape: tuple[int, ...] | None,
+    shapes: Sequence[tuple[int, ...] | None],
+    named: Sequence[tuple[str, Array]],
+) -> tuple[str, Array] | None:
+    fitting = [pair for pair in named if tuple(pair[1].shape) == shape]
+    return fitting[0] if len(fitting) == shapes.count(shape) == 1 else None
 
 
 # --- other libraries ------------------------------------------------------------------------------
