@@ -439,3 +439,8 @@ def with_loss(f, x, max_iter, callback=None, alpha=0.01):
         if callback:
             callback(x)
     return x, history
+
+
+def back_with_next(p, g, m, v, t, lr=LR, b1=B1, b2=B2, eps=EPS):
+    change, m, v = moved(m, v, g, t, lr, b1, b2, eps)
+    return p - change, m, v, t + 1

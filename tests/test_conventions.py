@@ -126,6 +126,7 @@ CASES = {
     "nine arguments": (held.nine, "one array", "nine(p, g, m, v, t, lr, b1, b2, eps)", ALL),
     "state back": (held.back, "one array", "state passed in and out", {"lr": LR}),
     "state and count back": (held.back_with_count, "one array", "state passed in and out", ALL),
+    "state and next count back": (held.back_with_next, "one array", "state passed in and out", ALL),
     "renamed": (held.renamed, "", "renamed(params, grads, m, v, t)", {"lr": LR}),
     "state in a tuple": (held.in_tuple, "one array", "in_tuple(theta, g, state)", {"lr": LR}),
     "partial": (partial(held.nine, lr=LR, b1=B1, b2=B2, eps=EPS), "one array", "nine(p, g", ALL),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects import DIALECTS
-from .reading import MISTAKES, Known
+from .reading import MISTAKES, Known, Rule
 from .reading.explaining import USUAL
 from .relatives import RELATIVES
 
@@ -183,7 +183,7 @@ class Identification:
 
         Returns
         -------
-        matplotlib Figure
+        sequence of two matplotlib Axes
         """
         if self.steps is None:
             raise ValueError(f"no steps to draw: the verdict is {self.verdict!r}")
@@ -242,7 +242,7 @@ def written(name: str, value: Any) -> str:
     return f"{name} = {value if isinstance(value, bool) else format(value, 'g')}"
 
 
-def settings_line(settings: Known, defaults: Known) -> str:
+def settings_line(settings: Known, defaults: Known, rule: Rule | None = None) -> str:
     """Say the settings that were read off, and which defaults of its own differ from PyTorch's.
 
     >>> settings_line(Known(1e-3, (0.9, 0.999), 1e-7), Known(lr=1e-3, eps=1e-7))
@@ -251,6 +251,9 @@ def settings_line(settings: Known, defaults: Known) -> str:
     shown = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps}
     shown |= {"weight_decay": settings.weight_decay or None, "amsgrad": settings.amsgrad or None}
     parts = [written(name, value) for name, value in shown.items() if value is not None]
+    if rule and rule.decay != "none":
+        kind = "coupled" if rule.decay == "L2" else "decoupled" if rule.share else rule.decay
+        parts = [f"{part} ({kind})" if part.startswith("weight_decay") else part for part in parts]
     own = {n: v for n, v in defaults.given().items() if n in ("lr", "betas", "eps")}
     usual = vars(USUAL)
     others = [n for n, v in own.items() if v == shown[n] and v != usual[n]]
@@ -274,6 +277,15 @@ def apart_line(names: Sequence[str]) -> str:
     return f"{text}; {listed(would, 'or')} would." if would else f"{text}."
 
 
+def times(ratio: float) -> str:
+    """Write a ratio.
+
+    >>> times(5000.0), times(0.31623), times(-0.0)
+    ('5,000', '0.316', '0')
+    """
+    return f"{ratio:,.0f}" if ratio >= 1000 else f"{ratio + 0.0:.3g}"
+
+
 def effect(ratios: NDArray, gradient: str) -> str:
     """Say from which step on steps are wrong, and how long they are there and at the last.
 
@@ -291,9 +303,8 @@ def effect(ratios: NDArray, gradient: str) -> str:
         return f"From step {first + 1} on its steps are not numbers with {gradient}."
     if ratio < 0:
         return f"From step {first + 1} on its steps go the wrong way, with {gradient}."
-    text = (
-        f"From step {first + 1} on its steps are wrong: with {gradient} {ratio:.3g} times as long"
-    )
+    start = f"From step {first + 1} on its steps are wrong"
+    text = f"{start}: with {gradient} {times(ratio)} times as long"
     if np.isfinite(last) and abs(ratio - last) > 0.01 * abs(last):
-        return f"{text} there, {last:.3g} in step {len(ratios)}."
+        return f"{text} there, {times(last)} in step {len(ratios)}."
     return f"{text} as they should be."

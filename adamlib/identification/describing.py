@@ -135,7 +135,7 @@ def details(
 ) -> Iterator[str]:
     """Say how far its steps are from the right ones, and with which settings it acts."""
     dialects = [name for name in found.names if name in DIALECTS]
-    if found.rule and right and not dialects:
+    if found.rule and right and found.verdict == "mistake" and not dialects:
         if worst := worst_effect(found.rule, right):
             yield worst
         if right.placement != "outside":
@@ -145,7 +145,7 @@ def details(
     if not settings and found.verdict == "mistake":
         yield MEND
     if settings:
-        yield settings_line(settings, seen.defaults)
+        yield settings_line(settings, seen.defaults, found.rule)
     together = found.verdict == "mistake" and any(len(e.slugs) > 1 for e in found.explanations[:1])
     if text := apart_line(() if together else found.names):
         yield text

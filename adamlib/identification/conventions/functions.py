@@ -36,7 +36,7 @@ from .names import (
 from .reading import read_function
 from .shapes import Sight, form_of, whole_forms
 from .sides import TORCH, side_of
-from .sources import globals_of, modules_of, name_of, plain
+from .sources import first_count, globals_of, modules_of, name_of, plain
 from .stepping import roles_of, step_method
 from .subjects import attributes, subject_of
 from .values import Reading
@@ -112,7 +112,7 @@ def state_of(x: Any, call: Call, held: Any, arrays: Arrays, reading: Reading) ->
     names = call.named(*MOMENTS, "state")
     state = {n: copy.deepcopy(defaults[n]) for n in names if n in defaults}
     counter = [n for n in call.named("t") if n in reading.returned]
-    state |= {n: defaults.get(n, 0) for n in counter}
+    state |= {n: defaults.get(n, first_count(x, n)) for n in counter}
     missing = [n for n in names if n not in state]
     if missing:
         state |= initialised(x, missing, held, call.form) or {

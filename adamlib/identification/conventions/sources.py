@@ -66,6 +66,31 @@ def returned_names(tree: ast.FunctionDef) -> list[str]:
     return found
 
 
+def first_count(function: Any, name: str) -> int:
+    """Say what a count is before the first step: 1 where only what is returned is one more."""
+    tree = source_tree(function)
+    if tree is None:
+        return 0
+    grown = [node for node in ast.walk(tree) if counted_name(node) == name]
+    returned = [
+        part
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
+        for part in node.value.elts
+        if counted_name(part) == name
+    ]
+    changed = any(
+        isinstance(node, ast.AugAssign) and getattr(node.target, "id", "") == name
+        for node in ast.walk(tree)
+    )
+    return int(bool(returned) and len(grown) == len(returned) and not changed)
+
+
+def counted_name(node: ast.AST) -> str:
+    """Return the name of t in t + 1; "" for anything else."""
+    return getattr(counted(node), "id", "") if isinstance(node, ast.BinOp) else ""
+
+
 def counted(node: ast.expr) -> ast.expr:
     """Return t of t + 1, and anything else as it is."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
