@@ -10,6 +10,7 @@ import pytest
 import notebooks
 import picture
 import readme
+from adamlib.__main__ import main
 from notebook_rules import stored, unproved
 
 ROOT = Path(__file__).parent.parent
@@ -110,3 +111,13 @@ def test_the_map_in_the_first_notebook_has_every_other_one_with_its_minutes():
         assert re.search(rf"\[{re.escape(title)}\]\({path.name}\): .* \({minutes} min\)", text), (
             title
         )
+
+
+SHOWN = r"```sh\npython -m adamlib (identify .*?)\n```\n\n```text\n(.*?)```"
+
+
+def test_the_answer_that_is_shown_is_the_answer(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    ((command, shown),) = re.findall(SHOWN, TEXT, re.DOTALL)
+    assert main(command.split()) == 1
+    assert capsys.readouterr().out == shown
