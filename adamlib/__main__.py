@@ -1,7 +1,8 @@
-"""``python -m adamlib``: ``doctor`` says what is missing here, ``identify`` which Adam a thing is.
+"""``python -m adamlib``: ``doctor`` says what is missing here, ``identify`` which Adam a thing is,
+``report`` what eps does in a checkpoint.
 
-It loads the standard library only: ``doctor`` answers where nothing else is installed, and what
-``identify`` needs is loaded in its child process.
+Of the first two it loads the standard library only: ``doctor`` answers where nothing else is
+installed, and what ``identify`` needs is loaded in its child process.
 """
 
 from __future__ import annotations  # an old Python must reach the line that says it is too old
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from .doctor import findings
@@ -146,6 +148,14 @@ def add_identify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=identify)
 
 
+def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command that needs NumPy at once, where that is installed."""
+    with suppress(ModuleNotFoundError):
+        from .reporting.command import add_parser
+
+        add_parser(commands)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m adamlib", description="Tools of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -154,7 +164,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     healthy.set_defaults(run=lambda arguments: doctor())
     add_identify(commands)
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] not in (["doctor"], ["identify"]):
+        add_report(commands)
+    arguments = parser.parse_args(words)
     if hasattr(sys.stdout, "reconfigure"):  # a terminal of Windows has no ε
         sys.stdout.reconfigure(errors="replace")
     try:

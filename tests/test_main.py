@@ -1,10 +1,12 @@
-"""The two commands of `python -m adamlib`; those of `identify` stand in test_identification.py."""
+"""The commands of `python -m adamlib`; those of `identify` stand in test_identify_command.py."""
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+import adamlib
 from adamlib import __main__ as main
 from adamlib.doctor import Finding
 
@@ -39,3 +41,12 @@ def test_it_imports_the_standard_library_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert process.stdout.strip() == "[]"
+
+
+def test_a_checkpoint_is_reported(tmp_path, capsys):
+    adam = adamlib.Adam({"w": np.ones(3)}, lr=1e-3)
+    adam.step({"w": np.ones(3)})
+    adam.save(tmp_path / "state.npz")
+    assert main.main(["report", str(tmp_path / "state.npz")]) in (0, 1)
+    assert "1 parameter, 3 numbers, step 1; lr 0.001" in capsys.readouterr().out
+    assert main.main(["report", str(tmp_path / "none.npz")]) == 2

@@ -243,7 +243,8 @@ def leaves(fit: Fit, seen: Observation) -> str:
     matrix = whole.index == 1
     if wrong[:, matrix].any() and not wrong[:, ~matrix].any():
         return "where the gradient of a matrix is orthogonal to it"
-    further = inputs(fit.rule, long.grads, long.index)  # over all of it: a late one is the last one's
+    # over all of it: a late gradient is that of the last step
+    further = inputs(fit.rule, long.grads, long.index)
     further[: len(reach)] = reach[:, whole.small]  # whose norm had the wide part in it
     wrong = misfits(fit, long, further)
     if not wrong.any():
