@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from adamlib.identification.catalogue import Settings
-from adamlib.identification.relatives import RELATIVES
+from adamlib.identification import RELATIVES, Settings
+from adamlib.identification.conventions import conventions
 
 STEPS = 48
 BETAS = (0.9, 0.999)
@@ -39,15 +39,14 @@ def cut(row, shapes):
     return [part.reshape(shape).copy() for part, shape in zip(parts, shapes, strict=True)]
 
 
-def apart(slug, factory, start, shapes=SHAPES, decay=None, weight_decay=0.0, **options):
+def apart(slug, x, start, shapes=SHAPES, decay=None, weight_decay=0.0, **options):
     """The largest difference between steps, relative to the step; rounding of θ set aside."""
-    settings = Settings(**options, weight_decay=weight_decay, amsgrad=False)
+    settings = Settings(**options, weight_decay=weight_decay)
     ours = RELATIVES[slug].run(settings, start, shapes, decay)
-    theirs = factory(params := cut(start, shapes))
+    theirs = next(conventions(x)).begin(cut(start, shapes))
     got, expected = [start], [start]
     for row in GRADS:
-        new = theirs(cut(row, shapes))
-        expected.append(np.concatenate([p.ravel() for p in (params if new is None else new)]))
+        expected.append(np.concatenate([p.ravel() for p in theirs(cut(row, shapes))]))
         got.append(ours(row))
     assert np.isfinite(got).all() and np.isfinite(expected).all()
     rounding = 4 * np.finfo(np.float64).eps * np.abs(expected).max(axis=0)

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from adamlib import adam_step, init_state
-from adamlib.identification.catalogue import Settings
-from adamlib.identification.relatives import RELATIVES
+from adamlib.identification import RELATIVES, Settings
 from beside import BETAS, EXACT, GRADS, LARGE, SETTINGS, SHAPES, VECTORS, ZEROS, apart
 from libraries import torch_optimizer
 
@@ -46,9 +45,16 @@ def test_as_torch(case, weight_decay, start, options):
 @pytest.mark.parametrize("weight_decay, start", [(0.0, ZEROS), (0.1, LARGE)])
 def test_adafactor_as_torch_has_it_for_vectors(weight_decay, start, lr):
     make = torch_optimizer("torch.optim", "Adafactor")
-    factory = make(lr=lr, weight_decay=weight_decay)
+    theirs = make(lr=lr, weight_decay=weight_decay)
     options = dict(lr=lr, betas=BETAS, eps=1e-8, weight_decay=weight_decay)
-    assert apart("adafactor-unfactored", factory, start, VECTORS, **options) < EXACT
+    assert apart("adafactor-unfactored", theirs, start, VECTORS, **options) < EXACT
+
+
+@pytest.mark.parametrize("options", SETTINGS)
+def test_rmsprop_as_torch(options):
+    (_, alpha), rest = options["betas"], {k: v for k, v in options.items() if k != "betas"}
+    theirs = torch.optim.RMSprop([torch.zeros(1)], alpha=alpha, **rest)
+    assert apart("rmsprop", theirs, ZEROS, **options) < EXACT
 
 
 WRONG = {

@@ -26,7 +26,6 @@ CASES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 @pytest.mark.parametrize("name", CASES)
 def test_a_librarys_adam_is_driven_as_adam_step(name):
     x, dialect, atol = CASES[name]

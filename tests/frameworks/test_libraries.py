@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from adamlib import DIALECTS, adam_step, identify, init_state
+from adamlib.identification.conventions import conventions
+from beside import cut
 from libraries import EXACT, RUNS, SINGLE, short
 
 SETTINGS = (
@@ -35,22 +37,19 @@ def gradients():
 
 
 GRADS = gradients()
+SHAPES = {"": ((2, 4), (18,)), "one array": ((26,),), "layers": ((2, 4), (2, 2), (3,), (11,))}
 HALVES = GRADS.shape[1] // 2
 # At zero a step is exact; decay needs parameters that no step carries past zero, or L2's
 # gradient g + λ·θ changes sign by rounding.
 START, DECAYING = np.repeat([0.0, 3.0], HALVES), np.repeat([70.0, -30.0], HALVES)
 
 
-def cut(row):
-    """Two parameters, one of them a matrix; every library copies what it keeps."""
-    return [row[:8].reshape(2, 4).copy(), row[8:].copy()]
-
-
-def library_path(factory, start):
-    step, path = factory(params := cut(start)), [start]
+def library_path(x, start):
+    convention = next(conventions(x))
+    shapes = SHAPES[convention.cut]
+    step, path = convention.begin(cut(start, shapes)), [start]
     for row in GRADS:
-        new = step(cut(row))
-        path.append(np.concatenate([p.ravel() for p in (params if new is None else new)]))
+        path.append(np.concatenate([p.ravel() for p in step(cut(row, shapes))]))
     return np.array(path)
 
 
@@ -135,7 +134,7 @@ def same_rule(one, other, amsgrad, decay):
 @pytest.mark.parametrize("name, options", [(n, o) for n in RUNS for o in options_of(n)], ids=str)
 def test_identify_names_what_the_table_says(name, options):
     run, told = RUNS[name], {**SETTINGS[0], **options}
-    found = identify(run.make(**told), **told, kind="numpy")
+    found = identify(run.make(**told))
     if run.rtol == SINGLE and run.decay == "L2" and options["weight_decay"]:
         # g + λ·θ may change sign by float32 rounding, so nothing fits; nothing wrong is claimed.
         assert found.verdict in ("dialect", "unknown")

@@ -2,10 +2,9 @@
 
 import pytest
 
-from adamlib.identification import from_optax
-from adamlib.identification.relatives import RELATIVES
+from adamlib.identification import RELATIVES
 from beside import EXACT, LARGE, SETTINGS, ZEROS, apart
-from libraries import SINGLE, torch_optimizer
+from libraries import SINGLE, keras, torch_optimizer
 
 
 def elsewhere(name, **fixed):
@@ -31,7 +30,7 @@ def optax(name, decays=False, eps_root=False, **fixed):
             options["eps_root"] = eps
         if name == "adan":
             options |= dict(b2=0.92, b3=betas[1])
-        return from_optax(getattr(optax, name)(lr, **options))
+        return getattr(optax, name)(lr, **options)
 
     return make
 
@@ -39,29 +38,7 @@ def optax(name, decays=False, eps_root=False, **fixed):
 def optax_adafactor(lr, betas, eps, weight_decay):
     import optax
 
-    return from_optax(optax.adafactor(lr, factored=False, weight_decay_rate=weight_decay))
-
-
-def keras(name):
-    def make(lr, betas, eps, weight_decay):
-        def factory(params):
-            import keras
-
-            keras.config.set_floatx("float64")
-            options = dict(beta_1=betas[0], beta_2=betas[1], epsilon=eps)
-            optimizer = getattr(keras.optimizers, name)(lr, weight_decay=weight_decay, **options)
-            variables = [keras.Variable(p, dtype="float64") for p in params]
-            optimizer.build(variables)
-
-            def step(grads):
-                optimizer.apply([keras.ops.convert_to_tensor(g, "float64") for g in grads])
-                return [keras.ops.convert_to_numpy(v.value).copy() for v in variables]
-
-            return step
-
-        return factory
-
-    return make
+    return optax.adafactor(lr, factored=False, weight_decay_rate=weight_decay)
 
 
 # (the relative, its code, the kind of decay that it has)
@@ -97,7 +74,7 @@ CASES = {
     "Yogi": ("yogi", elsewhere("Yogi"), "before"),
 }
 # beside torch alone, or by hand (tests/test_relatives.py)
-NOWHERE = {"nadam", "adafactor-unfactored", "eadam", "adamp"}
+NOWHERE = {"nadam", "adafactor-unfactored", "eadam", "adamp", "rmsprop"}
 
 
 @pytest.mark.parametrize("options", SETTINGS)

@@ -26,7 +26,7 @@ from .libraries import (
     is_torch,
     is_transformation,
     keras_convention,
-    torch_convention,
+    torch_conventions,
     transformation_convention,
     triple_convention,
 )
@@ -86,7 +86,7 @@ def conventions(
     """
     told = dict(told or {})
     if is_torch(x):
-        yield torch_convention(x, told)
+        yield from torch_conventions(x, told)
     elif is_keras(x):
         yield keras_convention(x, told)
     elif isinstance(x, (tuple, list)) and len(x) == 3 and all(map(callable, x)):

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from .base import Arrays, Convention, Step, read
 from .calls import Call, here, steps_of
-from .forms import Form, listed, placed
+from .forms import Form, entries, listed, placed
 from .names import PARAMETERS, Argument, arguments_of, defaults_of, hyperparameters, options_of
 from .reading import Reader
 from .shapes import Sight, form_of
@@ -47,27 +47,37 @@ def is_transformation(x: object) -> bool:
 # torch
 
 
-def torch_convention(x: Any, told: Told) -> Convention:
-    """Give the convention of a torch optimizer, or of a class of them."""
+def torch_conventions(x: Any, told: Told) -> Iterator[Convention]:
+    """Give the convention of a class of torch optimizers, or those of an object of one."""
     cls = x if isinstance(x, type) else type(x)
     arguments = arguments_of(cls)[1:]
-    if x is cls:
-        options = options_of(arguments, told)
-        defaults = {**defaults_of(arguments), **hyperparameters(options)}
-        says = f"the torch optimizer {cls.__name__}"
-        return Convention(says, torch_run(lambda params: cls(params, **options)), "", defaults)
-    group = {k: v for k, v in x.param_groups[0].items() if k != "params"}
-    options = {a.name: group[a.name] for a in arguments if a.name in group}
-    if all(a.name in options for a in arguments if a.required):
-        run = torch_run(lambda params: cls(params, **options))
-    else:
-        run = torch_run(lambda params: with_parameters(x, params))
-    return Convention(f"a torch optimizer of {cls.__name__}", run, "", hyperparameters(group))
+    options, says = options_of(arguments, told), f"the torch optimizer {cls.__name__}"
+    if x is not cls:
+        options = {a.name: v for a in arguments if (v := held_by(x, a.name)) is not NOT_HELD}
+        says = f"a torch optimizer of {cls.__name__}"
+        if not {a.name for a in arguments} <= set(options):
+            run = torch_run(lambda params: with_parameters(x, params))
+            yield Convention(says, run, "", hyperparameters(x.param_groups[0]))
+    defaults = {**defaults_of(arguments), **hyperparameters(options)}
+    yield Convention(says, torch_run(lambda params: cls(params, **options)), "", defaults)
+
+
+NOT_HELD = object()
+
+
+def held_by(optimizer: Any, name: str) -> Any:
+    """Return what a torch optimizer was constructed with, where it has kept it."""
+    group = optimizer.param_groups[0]
+    return group.get(name, vars(optimizer).get(name, optimizer.defaults.get(name, NOT_HELD)))
 
 
 def with_parameters(optimizer: Any, params: list[Any]) -> Any:
     """Copy a torch optimizer, with other parameters and no state."""
-    copied = copy.copy(optimizer)
+    copied = object.__new__(type(optimizer))
+    for name, value in vars(optimizer).items():
+        # A schedule's wrapper of its step is bound to the optimizer itself.
+        if name not in ("param_groups", "state") and not inspect.ismethod(value):
+            setattr(copied, name, copy.deepcopy(value))
     copied.param_groups = [{**optimizer.param_groups[0], "params": params}]
     copied.state = defaultdict(dict)
     return copied
@@ -83,6 +93,9 @@ def torch_run(make: Callable[[Any], Any]) -> Callable[[Arrays, Convention], Step
         optimizer = make(params)
         if not is_torch(optimizer) and not callable(getattr(optimizer, "step", None)):
             raise TypeError(f"it returned {type(optimizer).__name__} (expected an optimizer)")
+        if getattr(optimizer, "defaults", {}).get("differentiable"):  # not in place on leaves
+            for p in params:
+                p.requires_grad_(False)
         if callable(getattr(optimizer, "train", None)):  # it evaluates with other parameters
             optimizer.train()
         arguments = arguments_of(optimizer.step)
@@ -211,9 +224,25 @@ def triple_convention(functions: Sequence[Callable[..., Any]]) -> Convention:
 
 
 def closed_over(function: Any) -> dict[str, float | bool]:
-    """Read the hyperparameters that a function closes over."""
-    try:
-        variables = inspect.getclosurevars(plain(function))
-    except (TypeError, ValueError):
-        return {}
-    return hyperparameters(variables.nonlocals)
+    """Read the hyperparameters that a function closes over, and the functions in its closure too.
+
+    Of a chain the rates are multiplied, as it multiplies by them: optax's last one is −lr.
+    """
+    found: dict[str, float | bool] = {}
+    for values in closures(plain(function), set()):
+        here = hyperparameters(values)
+        if "lr" in here:
+            here["lr"] = abs(here["lr"] * found.get("lr", 1.0))
+        found |= {k: v for k, v in here.items() if k == "lr" or k not in found}
+    return found
+
+
+def closures(function: Any, seen: set[Any]) -> Iterator[Mapping[str, Any]]:
+    """Give the variables that a function closes over, then those of the functions among them."""
+    if not inspect.isfunction(function) or function in seen:
+        return
+    seen.add(function)
+    variables = inspect.getclosurevars(function).nonlocals
+    yield variables
+    for value in entries(list(variables.values())):
+        yield from closures(value, seen)

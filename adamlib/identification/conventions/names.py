@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -125,17 +125,21 @@ def hyperparameters(values: Mapping[str, Any]) -> Hyperparameters:
 
     >>> hyperparameters({"alpha": 0.1, "betas": (0.9, 0.99), "t": 3})
     {'lr': 0.1, 'beta1': 0.9, 'beta2': 0.99}
+
+    Of Adan's three betas the first and the last are those of m and v.
     """
     found: Hyperparameters = {}
     for name, value in values.items():
         role = role_of(name)
         if role == "betas" and isinstance(value, (tuple, list)) and len(value) >= 2:
             found.setdefault("beta1", float(value[0]))
-            found.setdefault("beta2", float(value[1]))
+            found.setdefault("beta2", float(value[-1]))
         elif role == "amsgrad" and isinstance(value, bool):
             found.setdefault(role, value)
         elif role in USUAL and role not in ("betas", "amsgrad") and is_number(value):
             found.setdefault(role, float(value))
+    if "beta2" in found and is_number(last := values.get("b3", values.get("beta3"))):
+        found["beta2"] = float(last)
     return found
 
 
@@ -145,14 +149,19 @@ def with_betas(told: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "betas": pair} if {"beta1", "beta2"} & set(told) else dict(told)
 
 
-def options_of(arguments: Iterable[Argument], told: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(arguments: Sequence[Argument], told: Mapping[str, Any]) -> dict[str, Any]:
     """Give what is told, and the usual for what must be passed and is not told."""
     told = with_betas(told)
-    return {
+    given = {
         a.name: told.get(a.role, USUAL[a.role])
         for a in arguments
         if a.role in USUAL and (a.role in told or a.required)
     }
+    for a in arguments:
+        if a.role == "betas" and a.name in given and not a.required and len(a.default) == 3:
+            first, last = given[a.name]
+            given[a.name] = (first, a.default[1], last)
+    return given
 
 
 def defaults_of(arguments: Iterable[Argument]) -> Hyperparameters:
