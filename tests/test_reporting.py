@@ -608,7 +608,8 @@ def test_a_division_by_zero_ahead():
         (torch.float16, 1e-7, False),
     ]:
         optimizer = with_state(*moments, dtype=dtype, eps=eps)
-        found = [f for f in report(optimizer).findings if f.kind == "division-by-zero-ahead"]
+        found = report(optimizer).findings
+        assert {f.kind for f in found} <= {"division-by-zero-ahead"}
         assert [f.value for f in found] == [0.25] * expected
         param = optimizer.param_groups[0]["params"][0]
         param.grad = torch.tensor([0.0, 1.0, 1.0, 1.0], dtype=dtype)
@@ -622,6 +623,27 @@ def test_steps_too_long_where_v_has_underflowed():
     assert found.value == pytest.approx(1e-3 / (1e-6 / math.sqrt(1 - 0.999**5000) + 1e-8), rel=1e-6)
     assert "no step exceeds 7.27 lr" in found.says
     assert kinds(report(with_state([7e-3], [1e-6]))) == set()
+
+
+def test_a_state_that_is_not_finite_is_said():
+    for m, v in ((math.nan, 0.01), (0.1, math.nan), (math.inf, math.inf)):
+        (found,) = report(with_state([m, 0.1], [v, 0.01])).findings
+        assert found.kind == "steps-too-long" and "m or v is not finite" in found.says
+
+
+def test_the_first_steps_of_radam_divide_by_nothing_and_have_no_bound():
+    param = bare()
+    optimizer = torch.optim.RAdam([param])
+    param.grad = torch.full_like(param, 100.0)
+    optimizer.step()
+    found = report(optimizer)
+    assert found.rows[0]["step_max"] == pytest.approx(100.0)
+    assert kinds(found) == {"state-too-young"}
+
+
+def test_where_there_is_no_bound_none_is_said():
+    found = report(with_state([0.1], [0.01], betas=(0.9, 0.5)))
+    assert found.groups[0]["bound"] == math.inf and "no step above" not in str(found)
 
 
 def test_a_state_too_young():
@@ -772,6 +794,11 @@ def test_without_noise_there_is_no_smallest_and_nothing_to_contradict():
 def test_what_never_had_a_gradient_asks_for_no_eps():
     (found,) = suggest_eps(with_state([0.0] * 5 + [0.1] * 5, [0.0] * 5 + [0.01] * 5))
     assert found.largest == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_state_that_is_not_finite_asks_for_no_eps():
+    (found,) = suggest_eps(with_state([math.nan] * 3, [math.nan] * 3))
+    assert found.largest is None and "no number has a finite gradient other than 0" in str(found)
 
 
 def test_an_eps_for_another_framework():

@@ -1,5 +1,6 @@
 """What a report says in words: seven kinds of finding, each with its threshold."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from ..floats import float_format, round_to, underflow_gradient
 from ..moments import memory
 from ..tables import Table
 from .numbers import Measured
+from .rules import NO_DIVISION
 from .shown import count, number, percent
 from .suggestions import largest_eps
 
@@ -57,8 +59,12 @@ class Kind(NamedTuple):
 
 
 def _too_long(one: Measured) -> float | None:
-    longest, bound = one.row["step_max"], one.held.settings.bound
-    return None if longest is None else longest / bound
+    longest, rule = one.row["step_max"], one.held.rule
+    if longest is None or rule is None or rule.placement == NO_DIVISION:
+        return None
+    if math.isnan(longest) and _zero_divided(one):  # which says why
+        return None
+    return longest / one.held.settings.bound
 
 
 def _zero_divided(one: Measured) -> float | None:
@@ -86,6 +92,8 @@ def _young(one: Measured) -> float | None:
 
 def _says_too_long(one: Measured, value: float) -> str:
     longest, bound = one.row["step_max"], one.held.settings.bound
+    if math.isnan(longest):
+        return "its longest step is NaN: m or v is not finite"
     return (
         f"its longest step is {number(longest)} lr, and with these betas no step exceeds "
         f"{number(bound)} lr: of some number v holds less than m does"
@@ -93,6 +101,8 @@ def _says_too_long(one: Measured, value: float) -> str:
 
 
 def _do_too_long(one: Measured) -> str:
+    if math.isnan(one.row["step_max"]):
+        return "Go back to a checkpoint before it, and look for the first loss that is not finite."
     mend = "if betas were changed or the state was made by another optimizer, begin it anew"
     if float_format(one.dtype).precision > 11:
         return mend[0].upper() + mend[1:] + "."

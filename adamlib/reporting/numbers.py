@@ -302,8 +302,10 @@ def _add_histogram(tally: Tally, xp: Any, v_hat: Array) -> None:
     keys = (v_hat.view(xp.int64) >> SHIFT) & (BINS - 1)
     counts = xp.bincount(keys, minlength=BINS)
     tally.histogram += counts if isinstance(counts, np.ndarray) else counts.cpu().numpy()
-    tally.low = min(tally.low, float(v_hat.min()))
-    tally.high = max(tally.high, float(v_hat.max()))
+    low, high = float(v_hat.min()), float(v_hat.max())
+    if math.isnan(low):  # nothing is known of the others
+        low, high = -math.inf, math.inf
+    tally.low, tally.high = min(tally.low, low), max(tally.high, high)
 
 
 def _add_steps(tally: Tally, xp: Any, lengths: Array, held: Held, param: Array | None) -> None:

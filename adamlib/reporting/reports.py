@@ -111,7 +111,8 @@ class Report:
         taken = "step " + " to ".join(str(step) for step in steps[:: max(1, len(steps) - 1)])
         groups = [
             f"lr {number(g['lr'])}, betas ({g['betas'][0]:g}, {g['betas'][1]:g}), "
-            f"eps {number(g['eps'])}, no step above {number(g['bound'])} lr"
+            f"eps {number(g['eps'])}"
+            + (f", no step above {number(g['bound'])} lr" if math.isfinite(g["bound"]) else "")
             for g in self.groups
         ]
         sizes = f"{count(len(self.rows), 'parameter')}, {count(numbers, 'number')}"
@@ -151,7 +152,8 @@ def report(
     ``never_had_gradient``  share with v = 0 exactly
     ``step_rms, step_max``  √mean and largest of :math:`\frac{|\hat m|}{\sqrt{\hat v} + \epsilon}`,
                             in units of lr. Adam's is below (1−β₁)/√((1−β₂)(1−β₁²/β₂)), 7.27
-    ``lost_in_rounding``    share with 0 < \|Δθ\| < half an ulp of θ in its dtype
+    ``lost_in_rounding``    share with 0 < \|Δθ\| < half an ulp of θ in its dtype, Δθ being the step
+                            times the lr that the group has now
     ``cannot_shrink``       share with v > 0 for which β₂·v rounds to v in the dtype of the state
     ``age``                 steps taken, in memories of v: t·(1 − β₂)
     ======================  ====================================================================

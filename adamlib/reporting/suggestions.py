@@ -50,7 +50,9 @@ class Suggestion:
             found.append(f"eps ≥ {number(self.smallest)} keeps noise to steps below {share} of lr")
         if self.contradict:
             found.append("no eps does both: give parameters of so different gradients two groups")
-        return "\n  ".join([f"group {self.group}:", *(found or ["no number has had a gradient"])])
+        return "\n  ".join(
+            [f"group {self.group}:", *(found or ["no number has a finite gradient other than 0"])]
+        )
 
 
 def suggest(
@@ -78,7 +80,7 @@ def largest_eps(
     for one in measured:
         for place, count in zip(one.bins.tolist(), one.counts.tolist(), strict=True):
             histogram[place] = histogram.get(place, 0) + (count if place else 0)
-    places = sorted(histogram)
+    places = sorted(place for place in histogram if math.isfinite(edge_of(place)))
     counts = np.array([histogram[place] for place in places])
     if not counts.sum():
         return None
