@@ -348,6 +348,15 @@ def test_what_may_be_one_of_several_keeps_its_number():
     assert [row["lost_in_rounding"] is None for row in rows] == [True, True, False]
 
 
+def test_no_name_is_given_twice():
+    first, second = torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False)
+    optimizer = torch.optim.Adam([{"params": layer.parameters()} for layer in (first, second)])
+    second(first(torch.ones(3))).sum().backward()
+    optimizer.step()
+    rows = report(optimizer.state_dict(), first.state_dict()).rows
+    assert [row["name"] for row in rows] == ["parameter 0", "parameter 1"]
+
+
 def test_a_frozen_layer_without_a_state_does_not_shift_the_names():
     net = small_net()
     net[0].requires_grad_(False)
