@@ -191,6 +191,16 @@ def test_rows_are_as_many_as_asked_for(tmp_path, capsys):
     assert "… and 2 parameters more" in capsys.readouterr().out
 
 
+def test_options_that_make_no_sense_are_exit_code_2(tmp_path, capsys):
+    by_hand(*run_of(), tmp_path / "run.pt")
+    with pytest.raises(SystemExit, match="2"):
+        main(tmp_path / "run.pt", "--rows", "-1")
+    assert "-1 (expected a whole number, 0 or more)" in capsys.readouterr().err
+    said = sentence(capsys, tmp_path / "run.pt", "--plot", tmp_path / "none" / "run.png")
+    assert said == f"{str(tmp_path / 'none' / 'run.png')!r}: No such file or directory\n"
+    assert "Invalid learning rate: -1" in sentence(capsys, tmp_path / "run.pt", "--lr", "-1")
+
+
 def test_settings_that_are_told_win(tmp_path, capsys):
     _, optimizer = run_of()
     torch.save(optimizer.state_dict(), tmp_path / "run.pt")

@@ -8,7 +8,7 @@ from typing import Any
 
 from .comparing import compare
 from .files import CannotRead, load
-from .reports import Report, of_reading
+from .reports import MOST_ROWS, Report, of_reading
 from .states import read
 
 SETTINGS = ("lr", "betas", "eps")
@@ -33,7 +33,9 @@ def add_parser(commands: Any) -> None:
     told.add_argument("--lr", type=float)
     told.add_argument("--betas", type=float, nargs=2, metavar=("B1", "B2"))
     told.add_argument("--eps", type=float)
-    parser.add_argument("--rows", type=int, metavar="N", help="rows of the table; 0: all (20)")
+    parser.add_argument(
+        "--rows", type=_count, default=MOST_ROWS, metavar="N", help="rows of the table; 0: all (20)"
+    )
     parser.add_argument("--json", action="store_true", help="print one object, for programs")
     parser.add_argument("--plot", metavar="PNG", help="draw √v̂ beside eps into a file")
     parser.set_defaults(run=run)
@@ -43,19 +45,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; the exit code."""
     told = {name: getattr(arguments, name) for name in SETTINGS}
     told = {name: value for name, value in told.items() if value is not None}
+    paths = [path for path in (arguments.file, arguments.later) if path]
     try:
-        paths = [path for path in (arguments.file, arguments.later) if path]
         found = [report_file(path, arguments.model, told) for path in paths]
         if arguments.plot:
             _draw(found[-1], arguments.plot)
-    except (CannotRead, ValueError, TypeError, OSError) as error:
+    except (CannotRead, ValueError, TypeError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename!r}: {error.strerror}", file=sys.stderr)
         return 2
     if len(found) == 2:
         compared = compare(*found)
         print(_json(compared) if arguments.json else compared)
         return int(bool(compared.begun))
-    print(_json(found[0]) if arguments.json else found[0].text(_rows(arguments.rows)))
+    print(_json(found[0]) if arguments.json else found[0].text(arguments.rows or None))
     return int(bool(found[0].findings))
 
 
@@ -70,10 +75,11 @@ def report_file(path: str | Path, model: str | None, told: dict[str, Any]) -> Re
         raise CannotRead(f"{str(path)!r}: {error}") from error
 
 
-def _rows(asked: int | None) -> int | None:
-    from .reports import MOST_ROWS
-
-    return MOST_ROWS if asked is None else asked or None
+def _count(text: str) -> int:
+    """Read a number of rows."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} (expected a whole number, 0 or more)")
+    return int(text)
 
 
 def _json(found: Any) -> str:
