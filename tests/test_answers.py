@@ -75,6 +75,14 @@ def test_torchs_instance_is_read_and_left_as_it_is(decoupled):
     assert ("paper" in answer.names) == (not decoupled)  # which has no decoupled decay
 
 
+def test_defaults_that_no_adam_could_have_are_not_believed():
+    class Odd(torch.optim.SGD):
+        def __init__(self, params, lr=1e-3, betas=(0.9, 1.0), eps=-1.0):
+            super().__init__(params, lr=lr)
+
+    assert identify(Odd).verdict == "unknown"
+
+
 # Beyond the probe: what is Adam on the first inputs only is not called Adam.
 
 

@@ -115,10 +115,15 @@ def options(told: Known) -> Hyperparameters:
 
 
 def as_known(defaults: Hyperparameters) -> Known:
-    """Take what was read off a class; betas only where both are."""
-    values: dict[str, Any] = {k: v for k, v in defaults.items() if not k.startswith("beta")}
-    if "beta1" in defaults and "beta2" in defaults:
-        values["betas"] = (defaults["beta1"], defaults["beta2"])
+    """Take what was read off a class as far as Adam could have it; betas only where both are."""
+    values: dict[str, Any] = {
+        name: value
+        for name, value in defaults.items()
+        if not name.startswith("beta") and 0 <= value < np.inf
+    }
+    pair = [defaults.get(name, -1.0) for name in ("beta1", "beta2")]
+    if all(0 <= beta < 1 for beta in pair):
+        values["betas"] = tuple(pair)
     return Known(**values)
 
 
