@@ -13,7 +13,7 @@ from ..dialects import DIALECTS
 from .observing import SPIKES, Course, Observation
 from .reading import MISTAKES, Explanation, Fit, Known, Probe, Rule, Settings, explain, read
 from .reading.explaining import FIRST, composed
-from .reading.reader import PRECISIONS, RTOL, off_by, rounding
+from .reading.fitting import PRECISIONS, RTOL, off_by, rounding
 from .reading.rules import AMSGrad, Decay, Placement, inputs
 from .relatives import RELATIVES, Relative
 
@@ -243,8 +243,7 @@ def leaves(fit: Fit, seen: Observation) -> str:
     matrix = whole.index == 1
     if wrong[:, matrix].any() and not wrong[:, ~matrix].any():
         return "where the gradient of a matrix is orthogonal to it"
-    # over all of it: a late gradient is that of the last step
-    further = inputs(fit.rule, long.grads, long.index)
+    further = inputs(fit.rule, long.grads, long.index)  # over all: a late one is the last one's
     further[: len(reach)] = reach[:, whole.small]  # whose norm had the wide part in it
     wrong = misfits(fit, long, further)
     if not wrong.any():

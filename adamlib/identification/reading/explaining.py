@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
-from math import isclose, sqrt
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -60,12 +60,16 @@ class Written:
     base_v: str | None = "β₂"
     clock_m: str = "right"
     clock_v: str = "right"
+    power_v: float = 1.0
     swapped: bool = False
     eps_power: float = 1.0
     factor: float = 1.0
 
-    def normal(self, placement: str, betas: tuple[float, float]) -> "Normal | None":
-        """What it does, with averages whose weights add up to 1: lr and eps take the rest."""
+    def normal(self, form: Rule, betas: tuple[float, float]) -> "Normal | None":
+        """What it does in a form, with weights that add up to 1: lr and eps take the rest.
+
+        None where that cannot be said of it.
+        """
         beta1, beta2 = betas[::-1] if self.swapped else betas
         value = {"β₁": beta1, "β₂": beta2, "1−β₁": 1 - beta1, "1−β₂": 1 - beta2, "0": 0.0, "1": 1.0}
         a, c = value[self.keep_m], value[self.keep_v]
@@ -73,36 +77,84 @@ class Written:
             a = 0.0  # m stays zero, whatever it keeps
         if a >= 1 or c >= 1 or not value[self.weight_v]:
             return None
-        k_m = value[self.weight_m] / (1 - a)
-        k_v = sqrt(value[self.weight_v] / (1 - c))
+        of_m, of_v = value[self.weight_m] / (1 - a), value[self.weight_v] / (1 - c)
+        if not _scales(form, of_m, of_v):
+            return None
+        of_v *= {"m²": of_m**2, "m": of_m}.get(form.v_of, 1.0)
+        if not of_v:
+            return None
         m = Correction(value[self.base_m], self.clock_m) if self.base_m else None
-        v = Correction(value[self.base_v], self.clock_v) if self.base_v else None
-        lr, eps = self.factor * k_m / k_v, 1 / k_v
-        if placement.startswith("inside"):
-            eps = 1 / k_v**2
+        v = Correction(value[self.base_v], self.clock_v, self.power_v) if self.base_v else None
+        if any(x and x.number(betas) >= 1 for x in (m, v)):
+            return None  # divided by zero
         # 1 − 0ᵗ is 1; a count frozen so late that nothing is left to correct is none
         m, v = (x if x and x.number(betas) > 0 else None for x in (m, v))
         if any(x and x.frozen and x.number(betas) ** x.frozen < 1e-3 for x in (m, v)):
             return None
-        if m and m.frozen:
-            lr, m = lr / (1 - m.number(betas) ** m.frozen), None
-        if v and v.frozen:
-            root = sqrt(1 - v.number(betas) ** v.frozen)
-            lr, v = lr * root, None
-            if placement in ("outside", "inside"):
-                eps *= root if placement == "outside" else root**2
-        return Normal((a, c), m, v, lr, eps)
+        c1, c2 = (_frozen(x, betas) for x in (m, v))
+        if (c1, c2) != (1.0, 1.0) and (form.placement == "none" or "corrected" in form.starts):
+            return None
+        m, v = (x if x and not x.frozen else None for x in (m, v))
+        return _normal(form, (a, c), (m, v), (of_m, of_v), (c1, c2), self.factor)
+
+
+def _scales(form: Rule, of_m: float, of_v: float) -> bool:
+    """Whether an average with weights that do not add up to 1 is a multiple of one that does."""
+    fixed_m = form.m_starts == "gradient" or form.shared or form.v_of == "(g−m)²"
+    fixed_v = form.v_starts == "gradient" or form.shared
+    return not (fixed_m and not close(of_m, 1) or fixed_v and not close(of_v, 1))
+
+
+def _frozen(correction: Correction | None, betas: tuple[float, float]) -> float:
+    """What a correction divides by in every step, if its count is frozen; else 1."""
+    if not correction or not correction.frozen:
+        return 1.0
+    return float((1 - correction.number(betas) ** correction.frozen) ** correction.power)
+
+
+def _normal(
+    form: Rule,
+    betas: tuple[float, float],
+    corrections: tuple[Correction | None, Correction | None],
+    scales: tuple[float, float],
+    frozen: tuple[float, float],
+    factor: float,
+) -> "Normal | None":
+    """Divide a rule's numerator and denominator by what m and v are multiples of."""
+    of_m, root = scales[0] / frozen[0], scales[1] ** form.power
+    inside, placement = form.placement.startswith("inside"), form.placement
+    eps = 1 / (scales[1] if inside else root)
+    if placement in ("outside", "inside", "inside and outside"):
+        eps *= frozen[1] if inside else frozen[1] ** form.power
+    lr = of_m / root * frozen[1] ** form.power
+    if not lr and (placement == "added" or form.decay != "none"):
+        return None  # only these move it
+    if placement == "added":
+        eps = 1 / lr
+    if form.eps_in_m and not close(eps * of_m, 1):
+        return None  # two multiples of eps
+    if placement == "none" and not close(lr, 1) or placement == "inside and outside" and eps != 1:
+        return None
+    decay = 1.0
+    if form.decay in ("before", "after"):
+        decay = 1 / (factor * lr)
+    elif form.decay == "times corrected lr":
+        decay = root / scales[0]
+    elif form.decay == "in the quotient":
+        decay = 1 / of_m
+    return Normal(betas, *corrections, factor * lr, eps, decay)
 
 
 @dataclass(frozen=True)
 class Normal:
-    """The averages, the corrections, and the factors by which lr and eps act."""
+    """The averages, the corrections, and the factors by which lr, eps and weight decay act."""
 
     betas: tuple[float, float]
     corrects_m: Correction | None
     corrects_v: Correction | None
     lr: float
     eps: float
+    decay: float
 
 
 FROZEN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10000)
@@ -189,6 +241,18 @@ AVERAGES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "v-corrected-with-beta1": ("v is divided by 1 − β₁ᵗ.", [dict(base_v="β₁")]),
     "m-corrected-with-beta2": ("m is divided by 1 − β₂ᵗ.", [dict(base_m="β₂")]),
+    "correction-of-1-minus-beta": (
+        "The correction takes a power of 1 − β: 1 − (1 − β)ᵗ stands where 1 − βᵗ should.",
+        [
+            dict(base_m="1−β₁", base_v="1−β₂"),
+            dict(base_m="1−β₁"),
+            dict(base_v="1−β₂"),
+        ],
+    ),
+    "correction-without-root": (
+        "The root is missing in the correction of v: 1 − β₂ᵗ stands where √(1 − β₂ᵗ) should.",
+        [dict(power_v=2.0)],
+    ),
     "state-reset-every-call": (
         "The moments begin at zero again on every call.",
         [
@@ -224,7 +288,7 @@ PLACES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "eps-added-to-both": (
         "eps is added to m̂ too, so that a zero gradient takes a step of full length.",
-        [dict(placement="in both")],
+        [dict(eps_in_m=True)],
     ),
     "v-of-g-not-squared": ("v averages the gradient, not its square.", [dict(v_of="g")]),
     "v-of-absolute-g": ("v averages |g|, not its square.", [dict(v_of="|g|")]),
@@ -270,6 +334,10 @@ PLACES: dict[str, tuple[str, list[dict[str, Any]]]] = {
             dict(decay="times corrected lr"),
             dict(decay="in m only"),
         ],
+    ),
+    "decay-grows": (
+        "Weight decay has the wrong sign: it makes the parameters grow.",
+        [],
     ),
     "amsgrad-max-not-kept": (
         "AMSGrad's maximum is not kept from step to step.",
@@ -324,8 +392,11 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
     if rule.rates:
         placed.append("rate-changes")
     found = []
-    for averages in _explain_averages(rule, known, most):
-        e = _explain_decay(averages, rule, known).more(placed, amsgrad=rule.amsgrad != "none")
+    for e, normal in _explain_averages(rule, known, most):
+        e = _explain_decay(e, normal, rule, known).more(placed, amsgrad=rule.amsgrad != "none")
+        if rule.decay.startswith("after") and len(e.slugs) > 1 and WRONG_PLACE in e.slugs:
+            # some have AdamW's decay after the step: with other mistakes it is one less
+            e = replace(e, slugs=tuple(s for s in e.slugs if s != WRONG_PLACE), cost=e.cost - 1)
         if known.amsgrad and rule.amsgrad == "none":
             e = e.more(["amsgrad-max-not-kept"], amsgrad=True)
         elif known.amsgrad is False and rule.amsgrad != "none":
@@ -334,11 +405,16 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
     return sorted(found, key=lambda e: e.cost)
 
 
+WRONG_PLACE = "decay-in-the-wrong-place"
+
+
 def bare(rule: Rule) -> Rule:
-    """Leave out a correction by 1 − 0ᵗ, which is 1."""
+    """Leave out a correction by 1 − 0ᵗ, which is 1; take a root of v's as usual."""
     m, v = (
         c if c and c.number(rule.betas) > 0 else None for c in (rule.corrects_m, rule.corrects_v)
     )
+    if v and rule.power != 0.5 and isclose(v.power * rule.power, 0.5):
+        v = replace(v, power=1.0)  # v̂'s root is not, or once more, taken; the correction's is
     return replace(rule, corrects_m=m, corrects_v=v)
 
 
@@ -346,26 +422,26 @@ def _made(rule: Rule, way: dict[str, Any]) -> bool:
     return all(getattr(rule, name) == value for name, value in way.items())
 
 
-def _explain_averages(rule: Rule, known: Known, most: int) -> list[Explanation]:
+def _explain_averages(rule: Rule, known: Known, most: int) -> "list[tuple[Explanation, Normal]]":
     """Explain the averages, the corrections, lr and eps."""
-    found: list[Explanation] = []
+    found: list[tuple[Explanation, Normal]] = []
     for count in range(most + 1):
         for slugs in combinations(AVERAGES, count):
             for ways in product(*(AVERAGES[slug][1] for slug in slugs)):
                 changes = {k: v for way in ways for k, v in way.items()}
                 if len(changes) == sum(map(len, ways)):  # else two change the same thing
                     found += _as_written(rule, known, slugs, Written(**changes))
-        if count and found and min(e.cost for e in found) < count + 1:
+        if count and found and min(e.cost for e, _ in found) < count + 1:
             break
     return found
 
 
 def _as_written(
     rule: Rule, known: Known, slugs: tuple[str, ...], written: Written
-) -> Iterator[Explanation]:
+) -> "Iterator[tuple[Explanation, Normal]]":
     """Explain them by what somebody may have written, if it comes to the same."""
     for betas in _betas(rule, known):
-        normal = written.normal(rule.placement, betas)
+        normal = written.normal(rule, betas)
         if normal is None or not _same(normal, rule):
             continue
         eps = (rule.eps / normal.eps) ** (1 / written.eps_power)
@@ -384,7 +460,7 @@ def _as_written(
                 e = e.more(contradicted=name)
         if known.eps is None and rule.eps == 0 and rule.placement == "outside":
             e = replace(e, cost=e.cost + 1.5)  # rather forgotten than meant
-        yield e
+        yield e, normal
 
 
 def _same(normal: Normal, rule: Rule) -> bool:
@@ -394,7 +470,7 @@ def _same(normal: Normal, rule: Rule) -> bool:
         if a is None or b is None:
             if a is not b:
                 return False
-        elif a.clock != b.clock:
+        elif a.clock != b.clock or a.power != b.power:
             return False
         else:
             pairs.append((a.number(rule.betas), b.number(rule.betas)))
@@ -413,20 +489,23 @@ def _betas(rule: Rule, known: Known) -> list[tuple[float, float]]:
     return [betas for betas in rounded if all(0 <= b < 1 for b in betas)]
 
 
-def _explain_decay(e: Explanation, rule: Rule, known: Known) -> Explanation:
-    """Add the weight decay: times the rate that was meant, or not."""
+def _explain_decay(e: Explanation, normal: Normal, rule: Rule, known: Known) -> Explanation:
+    """Add the weight decay: times the rate that was meant, or not; its sign."""
     told = known.weight_decay
     if rule.decay == "none":
         return e.more(contradicted="weight_decay" if told else "", weight_decay=0.0)
-    wd = rule.weight_decay
-    if rule.decay in ("before", "after", "times corrected lr"):
-        share = rule.lr * wd
-        wd = share / e.settings.lr
+    grows = ["decay-grows"] if rule.weight_decay < 0 else []
+    wd = abs(rule.weight_decay) / normal.decay
+    if rule.decay.endswith("not times lr"):
+        grows.append("decay-not-times-lr")
+    elif rule.decay in ("before", "after"):
+        share = rule.lr * abs(rule.weight_decay)
         free = close(share, told) and not close(wd, told) if told else wd > 0.5 and share < wd
-        if free and rule.decay != "times corrected lr":
-            return e.more(["decay-not-times-lr"], weight_decay=share)
+        if free:
+            wd = share
+            grows.append("decay-not-times-lr")
     off = told is not None and not close(wd, told)
-    e = e.more(contradicted="weight_decay" if off else "", weight_decay=wd)
+    e = e.more(grows, contradicted="weight_decay" if off else "", weight_decay=wd)
     return replace(e, cost=e.cost + UGLY * max(0, digits(wd) - 2))
 
 
@@ -442,19 +521,23 @@ def composed(
         if len(changes) < sum(map(len, ways)):  # two change the same thing
             continue
         written = Written(**{k: v for k, v in changes.items() if hasattr(Written, k)})
-        form: dict[str, Any] = {"placement": placement, "decay": decay, "amsgrad": amsgrad}
-        form |= {k: v for k, v in changes.items() if not hasattr(Written, k)}
-        normal = written.normal(form["placement"], settings.betas)
+        shape: dict[str, Any] = {"placement": placement, "decay": decay, "amsgrad": amsgrad}
+        shape |= {k: v for k, v in changes.items() if not hasattr(Written, k)}
+        form = Rule(1.0, settings.betas, bound=BOUND, **shape)
+        normal = written.normal(form, settings.betas)
         if normal:
-            yield Rule(
-                settings.lr * normal.lr,
-                normal.betas,
-                settings.eps**written.eps_power * normal.eps,
-                settings.weight_decay,
-                normal.corrects_m,
-                normal.corrects_v,
-                **form,
+            yield replace(
+                form,
+                lr=settings.lr * normal.lr,
+                betas=normal.betas,
+                eps=settings.eps**written.eps_power * normal.eps,
+                weight_decay=settings.weight_decay * normal.decay,
+                corrects_m=normal.corrects_m,
+                corrects_v=normal.corrects_v,
             )
+
+
+BOUND = 1.0  # to which a composed rule clips
 
 
 def close(a: float, b: float) -> bool:
@@ -463,7 +546,7 @@ def close(a: float, b: float) -> bool:
 
 def digits(number: float) -> int:
     """How many digits a number needs: few for one that somebody typed."""
-    return len(f"{number:.8e}".split("e")[0].replace(".", "").rstrip("0"))
+    return len(f"{abs(number):.8e}".split("e")[0].replace(".", "").rstrip("0"))
 
 
 FIRST = (

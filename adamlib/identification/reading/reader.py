@@ -1,18 +1,20 @@
 """Read off a path which rule takes it: each number from its own columns, then a check of all."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .fitting import PRECISIONS, Fit, fitted, off_by, polished, rated, rounding
 from .probes import QUIET, SIZES, STEPS, Probe
 from .rules import AMSGrad, Correction, Decay, Placement, Rule, Run, follow, inputs
+from .schedules import named
 
-RTOL, RTOL32 = 1e-9, 1e-6  # of a step, in float64 and in float32
-PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24}
 ROUGH = 1e-3  # how closely a number must be read before it is polished
+SAME = 1e-5  # how close corrections are that are the same
 USUAL_BETAS = ((0.9, 0.999), (0.5, 0.9))
 
 # Columns whose gradients are steady, but for one, and the steps in which v has only grown:
@@ -22,33 +24,10 @@ BLOCK |= {"spike 4": 4, "spike 1": 1}
 STEADY = ("steady", "second 0", "third 0", "third 3")  # in the parameters of each cut
 CLOCKS = ("right", "from 1", "from 2", "from 9", "from 99", "per parameter", "per layer", "index")
 AMSGRADS: tuple[AMSGrad, ...] = ("none", "max of v", "max of v̂", "last two", "stored")
-DECOUPLED: tuple[Decay, ...] = ("before", "after")
+FREE: tuple[Decay, ...] = ("before, not times lr", "after, not times lr")
 CORRECTED: tuple[Decay, ...] = ("times corrected lr",)
 COUPLED: tuple[Decay, ...] = ("L2", "in m only", "in the quotient")
 WEIGHT_DECAYS = 10.0 ** np.arange(-6, 0.6, 0.5)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A rule that takes a path; ``allowed`` is by how much each step may be off.
-
-    ``unit``: to what the parameters are rounded.
-    """
-
-    rule: Rule
-    precision: str
-    allowed: NDArray
-    unit: float
-
-    def takes(self, path: NDArray, other: NDArray) -> NDArray:
-        """Say where another path takes the same steps, a mask of shape (steps, numbers)."""
-        with np.errstate(all="ignore"):
-            off = np.abs(np.diff(path, axis=0) - np.diff(other, axis=0))
-            return (off <= self.allowed[: len(off)]) | _same(path, other)
-
-
-def _same(path: NDArray, other: NDArray) -> NDArray:
-    return (path[1:] == other[1:]) | (np.isnan(path[1:]) & np.isnan(other[1:]))
 
 
 def read(path: NDArray, probe: Probe, betas: Sequence[tuple[float, float]] = ()) -> list[Fit]:
@@ -67,10 +46,21 @@ def read(path: NDArray, probe: Probe, betas: Sequence[tuple[float, float]] = ())
         With numbers as short as they may be; none where nothing fits.
     """
     for trial in TRIALS:
-        if found := Reader(path, probe, trial, betas).fitting():
-            best = min(found, key=lambda fit: [*PRECISIONS].index(fit.precision)).precision
-            return [fit for fit in found if fit.precision == best]
+        found = Reader(path, probe, trial, betas).fitting()
+        if found:
+            return closest(found)
+    hints = clipped_somehow(path, probe)
+    for trial in [replace(t, **hint) for hint in hints for t in TRIALS if t.input == "given"]:
+        found = Reader(path, probe, trial, betas).fitting()
+        if found:
+            return closest(found)
     return []
+
+
+def closest(fits: Sequence[Fit]) -> list[Fit]:
+    """Those that fit most closely."""
+    best = min(fits, key=lambda fit: [*PRECISIONS].index(fit.precision)).precision
+    return [fit for fit in fits if fit.precision == best]
 
 
 class Reader:
@@ -92,15 +82,29 @@ class Reader:
             self.u = self.steps + self.share[:, None] * path[:-1]
 
     def fitting(self) -> list[Fit]:
-        """The rules that fit."""
+        """The rules that fit, with AMSGrad's maximum where none fits without."""
         with np.errstate(all="ignore"):
-            rough = sorted((self.rough(r), i, r) for i, r in enumerate(self.rules()))
-            found: dict[Rule, Fit] = {}
-            for bad, _, rule in rough[:8]:
-                if bad > 0.1 or found and bad > rough[0][0] + 0.01:
-                    break
-                if fit := self.exact(rule):
-                    found[fit.rule] = fit
+            placed = [*self.rules()]
+            for kinds in (AMSGRADS[:1], AMSGRADS[1:]):
+                rules = [
+                    rule
+                    for kind in kinds
+                    for p in placed
+                    for rule in self.with_decay(replace(p, amsgrad=kind))
+                ]
+                if found := self.best(rules):
+                    return found
+        return []
+
+    def best(self, rules: Sequence[Rule]) -> list[Fit]:
+        """Those of the likely rules that fit when their numbers are polished."""
+        rough = sorted((self.rough(r), i, r) for i, r in enumerate(rules))
+        found: dict[Rule, Fit] = {}
+        for bad, _, rule in rough[:8]:
+            if bad > 0.1 or found and bad > rough[0][0] + 0.01:
+                break
+            if fit := self.exact(rule):
+                found[fit.rule] = fit
         return [*found.values()]
 
     def rules(self) -> Iterator[Rule]:
@@ -108,8 +112,7 @@ class Reader:
         if (rule := self.with_betas()) is not None:
             for corrected in self.with_corrections(rule):
                 for placed in self.with_eps(corrected):
-                    for amsgrad in AMSGRADS:
-                        yield from self.with_decay(replace(placed, amsgrad=amsgrad))
+                    yield from self.with_bound(placed)
 
     # What decoupled decay takes: the same share of every parameter, whatever the gradient.
 
@@ -135,10 +138,11 @@ class Reader:
 
     def with_betas(self) -> Rule | None:
         """The betas with which the steps of the block are what they are beside the steady ones."""
-        columns, rows = self.probe.at(*BLOCK), max(BLOCK.values())
+        block = {**BLOCK, "early": 6} if self.trial.input == "clipped by value" else BLOCK
+        columns, rows = self.probe.at(*block), max(block.values())
         t = np.arange(1, rows + 1)[:, None]
         u, grads = self.u[:rows, columns], self.grads[:rows, columns]
-        mask = (t <= np.array(list(BLOCK.values()))) & (t > self.first)
+        mask = (t <= np.array(list(block.values()))) & (t > self.first)
         mask[:, 0] = False
         mask &= (np.abs(u[:, :1]) > 1e-200) & np.isfinite(u[:, :1])
         nothing = np.isnan(u)  # the root of something negative: so it must be for the rule
@@ -146,20 +150,24 @@ class Reader:
         if len(seen) < 4 or not np.isfinite(seen).all():
             return None
         blank = replace(usual(self.trial) if stores(self.trial) else self.trial, input="given")
-        start, index = np.zeros(len(columns)), np.zeros(len(columns), int)
 
         def ratios(betas: NDArray) -> NDArray:
-            rule = replace(blank, betas=(float(betas[0]), float(betas[1])))
-            way = np.diff(follow(rule, start, grads, index), axis=0)
-            if (np.isnan(way) & ~nothing)[mask].any():
-                return np.full(len(seen), np.nan)
-            return (way / way[:, :1])[mask & ~nothing]
+            """Those of several pairs of betas at once, beside each other: one row for each."""
+            each = [np.repeat(column, len(columns)) for column in betas.T]
+            rule = replace(blank, betas=(each[0], each[1]))  # type: ignore[arg-type]
+            start = np.zeros(len(each[0]))
+            wide = np.tile(grads, len(betas))
+            way = np.diff(follow(rule, start, wide, np.zeros(len(start), int)), axis=0)
+            way = way.reshape(rows, len(betas), len(columns)).transpose(1, 0, 2)
+            found = (way / way[:, :, :1])[:, mask & ~nothing]
+            found[(np.isnan(way) & ~nothing)[:, mask].any(axis=1)] = np.nan
+            return found
 
-        for betas in self._starts():
-            if (found := solve(ratios, seen, np.array(betas))) is not None:
-                a, c = (0.0 if b < 1e-9 else float(b) for b in found)
-                return replace(self.trial, betas=(a, c))
-        return None
+        found = solve(ratios, seen, np.array([*dict.fromkeys(self._starts())]))
+        if found is None:
+            return None
+        a, c = (0.0 if b < 1e-9 else float(b) for b in found)
+        return replace(self.trial, betas=(a, c))
 
     def _starts(self) -> Iterator[tuple[float, float]]:
         """Betas to begin with: as second steps show them in the usual form, then usual ones."""
@@ -180,7 +188,7 @@ class Reader:
         rows, index = QUIET.start, self.index[columns]
         bare = replace(rule, lr=1.0, eps=0.0, sign=1.0, input="given")
         bare = usual(bare) if stores(rule) else bare
-        way = np.diff(follow(bare, np.zeros(4), self.grads[:rows, columns], index), axis=0)
+        way = self._steps(bare, np.zeros(4), self.grads[:rows, columns], index)
         u = self.u[:rows, columns]
         scale = u / way
         size = np.abs(self.path[1 : rows + 1, columns])
@@ -197,18 +205,20 @@ class Reader:
             return
         t = np.arange(self.first, last + 1)[:, None]
         options = self._corrections(rule, t, index)
-        values = np.array([value for _, value in options])
+        of_m = [(c, value) for c, value in options if c is None or c.power == 1]
+        m, v = (np.array([value for _, value in some]) for some in (of_m, options))
         # of all pairs: by the correction of m, by that of v, by step, by parameter
-        rates = scale * values[:, None] / values[None] ** rule.power
+        rates = scale * m[:, None] / v[None] ** rule.power
         spread = np.abs(rates / rates[:, :, -1:, :1] - 1).max(axis=(2, 3))
-        for i, j in np.argwhere(spread < ROUGH):
-            fit = replace(rule, sign=sign, corrects_m=options[i][0], corrects_v=options[j][0])
+        near = max(10 * float(np.nanmin(spread)), 1e-7)
+        for i, j in sorted(np.argwhere(spread < min(near, ROUGH)), key=lambda x: spread[*x]):
+            fit = replace(rule, sign=sign, corrects_m=of_m[i][0], corrects_v=options[j][0])
             yield replace(fit, lr=float(np.median(rates[i, j])))
         if not (spread < ROUGH).any():
             across = (np.ptp(rates, axis=3) / rates.max(axis=3)).max(axis=2)
             yield from self._scheduled(
                 [
-                    replace(rule, sign=sign, corrects_m=options[i][0], corrects_v=options[j][0])
+                    replace(rule, sign=sign, corrects_m=of_m[i][0], corrects_v=options[j][0])
                     for i, j in np.argwhere(across < ROUGH)
                 ]
             )
@@ -220,42 +230,37 @@ class Reader:
         options: list[tuple[Correction | None, NDArray]] = [(None, np.ones((len(t), len(index))))]
         shapes = [np.ones((len(t), len(index)))]
         bases: list[str | float] = ["β₁", "β₂", "1−β₁", "1−β₂", *self.known[0]]
-        for base, clock in product(bases, CLOCKS):
-            correction = Correction(base, clock)
+        powers = dict.fromkeys((1.0, 0.5 / rule.power, 1 / rule.power))  # of v's root, or of v
+        for power, clock, base in product(powers, CLOCKS, bases):
+            correction = Correction(base, clock, power)
             value = correction.at(t, rule.betas, index[None], self.count)
             if not np.isfinite(value).all() or (value <= 0).any():
                 continue
             shape = value / value[-1, 0]
-            if np.abs(shape / np.array(shapes) - 1).max(axis=(1, 2)).min() > ROUGH:
+            if np.abs(shape / np.array(shapes) - 1).max(axis=(1, 2)).min() > SAME:
                 options.append((correction, value))
                 shapes.append(shape)
         return options
 
     def _scheduled(self, rules: Sequence[Rule]) -> Iterator[Rule]:
-        """A rate for every step, where the lengths of the steady steps follow no correction."""
+        """A rate for every step, where the lengths of the steady steps follow no correction.
+
+        Any corrections will do for this: those are likely with which the rates are a schedule.
+        """
         column = self.probe.at("steady")
-        likely = [r for r in rules if (r.corrects_m, r.corrects_v) in LIKELY] or rules[:3]
-        for rule in likely:
+        found: list[tuple[bool, Rule]] = []
+        for rule in rules:
             bare = replace(rule, lr=1.0, eps=0.0, sign=1.0, input="given")
-            way = np.diff(
-                follow(bare, np.zeros(1), self.grads[:, column], self.index[column]), axis=0
-            )
-            rates = np.abs(self.u[:, column] / way)[:, 0]
+            way = self._steps(bare, np.zeros(1), self.grads[:, column], self.index[column])
+            rates = (self.u[:, column] / way)[self.first - 1 :, 0] * rule.sign
             if np.isfinite(rates).all() and (rates > 0).all():
                 lr = float(rates.max())
-                yield replace(rule, lr=lr, rates=tuple(float(r) for r in rates / lr))
-
-    def rated(self, rule: Rule) -> Rule:
-        """The rule with its rates read again, now that eps is known."""
-        if not rule.rates:
-            return rule
-        column = self.probe.at("steady")
-        once = replace(rule, rates=(), lr=1.0, input="given")
-        grads, index = self.grads[:, column], self.index[column]
-        way = np.diff(follow(once, np.zeros(1), grads, index), axis=0)
-        rates = np.abs(self.u[:, column] / way)[:, 0]
-        lr = float(rates.max())
-        return replace(rule, lr=lr, rates=tuple(float(r) for r in rates / lr))
+                rates = np.concatenate([rates[: self.first - 1], rates]) / lr
+                known = bool(named(rates.tolist()))
+                if known or (rule.corrects_m, rule.corrects_v) in LIKELY:
+                    found.append((known, replace(rule, lr=lr, rates=tuple(map(float, rates)))))
+        best = [rule for known, rule in found if known] or [rule for _, rule in found]
+        yield from best[:4]
 
     # eps: how steps shrink with the gradient.
 
@@ -288,16 +293,21 @@ class Reader:
         odd = float(tiny[-1] / (2 * lr))
         if abs(odd) > 1e-13 and abs(large[-1] / tiny[-1] - 1) < ROUGH:
             return [replace(rule, placement="added", eps=abs(odd))]
-        if abs(odd) > 1e-4:  # (m̂ + ε)/(√v̂ + ε) of a gradient of 1e-8, and of −1e-8
-            even = (self.u[rows - 1, pairs[2]] - self.u[rows - 1, pairs[3]]) / 2
-            at = list(columns).index(pairs[2])
-            eps = float((full[-1, at] / even - 1) * v[-1, at] ** power)
-            return [replace(rule, placement="in both", eps=eps)]
+        even = (self.u[:rows, pairs[2]] - self.u[:rows, pairs[3]]) / 2
+        of_m = (m[:, list(columns).index(pairs[2])] * tiny / 2 / even)[self.first :]
+        if abs(odd) > 1e-9 and np.ptp(of_m) < 0.01 * abs(of_m[-1]):  # (m̂ + ε) stands for m̂
+            rule = replace(rule, eps_in_m=True, eps=float(np.median(of_m)))
+            share = share * m / (m + rule.eps)
+        free = np.ones(len(columns), bool)
+        if rule.input == "clipped by value":  # by a bound that is not known yet
+            free = np.abs(self.grads[0, columns]) < rule.bound
         for most in (0.98, 1 - 1e-6):  # eps shows best where it holds the step back
-            seen = (share > 0.02) & (share < most)
+            seen = (share > 0.02) & (share < most) & free
             if seen.any():
                 break
         else:
+            if rule.eps_in_m:
+                return [replace(rule, placement="missing")]
             nowhere: tuple[Placement, ...] = ("missing", "outside")
             return [replace(rule, placement=p, eps=0.0) for p in nowhere]
         outside = v**power * (1 / share - 1)
@@ -322,45 +332,86 @@ class Reader:
             if found:
                 break
         found.sort(key=lambda f: f[0])
+        if rule.eps_in_m:
+            return [r for _, r in found]
         both = [
             replace(r, placement="inside and outside") for _, r in found if r.placement == "inside"
         ]
         return [r for _, r in found] + both
+
+    # The bound of a clipped gradient: of all, the one with which most steps are as they are.
+
+    def with_bound(self, rule: Rule) -> list[Rule]:
+        """The rule with the bounds that fit best."""
+        if not rule.input.startswith("clipped"):
+            return [rule]
+        bounds = 10.0 ** np.arange(-6, 5, 0.1)
+        if rule.input != "clipped by value" and rule.eps:  # eps is read in units of it
+            bounds = np.append(bounds, rule.bound * 1e-8 / rule.eps)
+        names = [n for n in self.probe.names if "at" not in n and n not in BLOCK]
+        columns = self.probe.at(*names)
+        taken, index = self.u[:, columns], self.index[columns]
+        offs, rules = [], []
+        for bound in bounds:
+            trial = with_bound(rule, float(bound))
+            grads = inputs(trial, self.probe.grads, self.index)[:, columns]
+            bare = replace(trial, input="given")
+            off = self._steps(bare, np.zeros(len(columns)), grads, index) - taken
+            offs.append(float(np.nanmean(np.minimum(np.abs(off / taken), 1.0))))
+            rules.append(trial)
+        return [rules[i] for i in np.argsort(offs, kind="stable")[:2]]
 
     # weight decay: what moves a parameter whose gradient is zero.
 
     def with_decay(self, rule: Rule) -> list[Rule]:
         """Where weight decay enters, and its size, likeliest first."""
         if self.share.any():
-            if np.abs(self.share / self.share[-1] - 1).max() < ROUGH:
-                share = float(np.median(self.share))
-                before = replace(rule, decay="before", weight_decay=share / rule.lr)
-                lr = rule.lr / (1 - share)  # which decay after the step makes shorter
-                return [before, replace(rule, decay="after", lr=lr, weight_decay=share / lr)]
-            wd = float(self.share[-1] / rule.lr)
-            kinds = CORRECTED + (DECOUPLED if rule.rates else ())
-            return [replace(rule, decay=kind, weight_decay=wd) for kind in kinds]
+            return self._decoupled(rule)
         zero = self.probe.at("zero at 100", "zero at -3")
-        moved = self.path[-1, zero] != self.path[0, zero]
-        if not (moved & np.isfinite(self.path[-1, zero])).any():
+        base = np.nan_to_num(self.steps[:, self.probe.at("zero")])
+        extra = self.steps[:, zero] - base
+        moved = (np.abs(extra) > 4 * self.unit * np.abs(self.path[1:, zero])) & np.isfinite(extra)
+        if not moved.any():
             return [rule]
-        if rule.placement in ("in both", "missing", "added"):
-            return [rule]
+        where = np.argwhere(moved)[0]
+        grows = np.sign(extra[*where] * self.path[where[0], zero[where[1]]]) * rule.sign < 0
         at = self.probe.at(*(n for n in self.probe.names if " at " in n))
+        steps, index = self.steps[:8, at], self.index[at]
+        grads = self.grads[:8, at]
         found = []
-        steps = self.steps[:8, at]
         for kind in COUPLED:
             bare = replace(rule, decay=kind, input="given")
-            trials = [replace(bare, weight_decay=float(wd)) for wd in WEIGHT_DECAYS]
+            trials = [replace(bare, weight_decay=float(-w if grows else w)) for w in WEIGHT_DECAYS]
             offs = []
             for trial in trials:
-                way = follow(trial, self.probe.start[at], self.grads[:8, at], self.index[at])
-                off = np.abs(np.diff(way, axis=0) - steps) / (np.abs(steps) + 1e-300)
+                off = np.abs(self._steps(trial, self.probe.start[at], grads, index) - steps)
+                off /= np.abs(steps) + 1e-300
                 offs.append(float(np.nanmean(np.minimum(off, 2.0))))
             best = int(np.argmin(offs))
             near = self.polished(replace(trials[best], input=rule.input), (8, 8, 8))
             found.append((offs[best], near))
         return [r for _, r in sorted(found, key=lambda f: f[0])]
+
+    def _decoupled(self, rule: Rule) -> list[Rule]:
+        """The same where it takes a share of the parameter, whatever the gradient."""
+        rates = np.array(rule.rates or 1.0)
+        whole = self.share / (rule.lr * rates)
+        kinds: list[Rule] = []
+        if np.abs(self.share / self.share[-1] - 1).max() < ROUGH or rule.rates:
+            steady = np.median(self.share)
+            before = replace(rule, decay="before", weight_decay=float(np.median(whole)))
+            lr = rule.lr / (1 - steady)  # which decay after the step makes shorter
+            kinds = [before, replace(rule, decay="after", lr=lr, weight_decay=steady / lr)]
+            if rule.rates and np.abs(self.share / steady - 1).max() < ROUGH:
+                free = float(steady)  # of the rate, which changes
+                kinds += [replace(rule, decay=k, weight_decay=free) for k in FREE]
+        else:
+            kinds = [replace(rule, decay=k, weight_decay=float(whole[-1])) for k in CORRECTED]
+        return kinds
+
+    def _steps(self, rule: Rule, start: NDArray, grads: NDArray, index: NDArray) -> NDArray:
+        """The steps that a rule takes on some of the numbers."""
+        return np.diff(follow(rule, start, grads, index, self.count), axis=0)
 
     # The whole path.
 
@@ -376,89 +427,17 @@ class Reader:
 
     def exact(self, rule: Rule) -> Fit | None:
         """The rule with the numbers that fit, as short as they may be."""
-        polished = self.rated(self.polished(rule))
         if rule.rates:
-            polished = self.rated(self.polished(polished))
-        for precision, unit in PRECISIONS.items():
-            rtols = (1e-3, 1e-4, 1e-5, 1e-6, 1e-9) if unit > 1e-9 else (1e-6, 1e-9)
-            for fit in (*(shortened(polished, rtol) for rtol in rtols), polished):
-                off, allowed, _ = self.off(fit, unit)
-                if (off <= allowed).all():
-                    return Fit(fit, precision, allowed, self.unit)
-        return None
+            reach = inputs(rule, self.probe.grads, self.index)
+            for _ in range(2):  # once more, now that eps is known
+                rule = rated(self.polished(rule), self.path, reach, self.index)
+        else:
+            rule = self.polished(rule)
+        return fitted(rule, self.path, self.probe.grads, self.index, self.unit)
 
     def polished(self, rule: Rule, rows: Sequence[int] = (8, STEPS, STEPS, STEPS, STEPS)) -> Rule:
-        """The numbers of a rule with which its steps are nearest to the path's.
-
-        ``rows`` says how many steps are looked at each time: a rough number is far off late.
-        """
-        names = [n for n in ("lr", "eps", "weight_decay", "bound") if getattr(rule, n) > 0]
-        x = np.log([*(getattr(rule, n) for n in names), *(1 - b for b in rule.betas)])
-
-        def built(x: NDArray) -> Rule:
-            numbers = {n: float(np.exp(y)) for n, y in zip(names, x, strict=False)}
-            a, c = (max(0.0, float(1 - np.exp(y))) for y in x[-2:])
-            return with_numbers(rule, (a, c), numbers)
-
-        weight = 1 / (np.abs(self.steps) + 1e3 * self.unit * np.abs(self.path[1:]) + 1e-300)
-        for last in rows:
-            grads = self.probe.grads[:last]
-
-            def steps(x: NDArray, grads: NDArray = grads) -> NDArray:
-                fit = built(x)
-                return np.diff(follow(fit, self.probe.start, grads, self.index), axis=0)
-
-            here = steps(x)
-            moved = [steps(x + 1e-6 * row) for row in np.eye(len(x))]
-            off = (self.steps[:last] - here) * weight[:last]
-            fine = np.isfinite(off) & np.isfinite(moved).all(axis=0) & (np.abs(off) < 0.3)
-            slope = np.array([((m - here) * weight[:last])[fine] / 1e-6 for m in moved]).T
-            if len(slope) < len(x):
-                break
-            move = np.linalg.lstsq(slope, off[fine], rcond=1e-10)[0]
-            x = x + np.clip(move, -0.5, 0.5)
-            if last == STEPS and np.abs(move).max() < 1e-11:
-                break
-        return built(x)
-
-
-def off_by(
-    rule: Rule, path: NDArray, grads: NDArray, index: NDArray, unit: float, state_unit: float = 0.0
-) -> tuple[NDArray, NDArray, NDArray]:
-    """By how much each step of a rule is off a path, by how much it may be, and how long it is.
-
-    It may be off by 1e-9 of the step and by the rounding of the parameter, to ``unit``; with
-    ``state_unit`` also by what is lost in averages and corrections that are rounded to this.
-    ``grads`` are those that reach the averages.
-    """
-    rule = replace(rule, input="given")
-    count, steps = int(index.max()) + 1, len(grads)
-    run = Run(rule, path[0], index, count, steps, bool(state_unit))
-    way, doubt = [path[0]], []
-    for there, grad in zip(path, grads, strict=False):
-        run.theta = there  # each step from where the path stands: what is lost does not add up
-        way.append(run.step(grad))
-        doubt.append(run.doubt() if state_unit else 0.0 * grad)
-    wanted = np.array(way)[1:] - path[:-1]
-    size = np.maximum(np.abs(path), np.abs(way))
-    size = np.maximum(size[1:], size[:-1])
-    # a share that is taken off the parameter may cancel a step
-    length = np.abs(wanted) + rule.share * size
-    rtol = RTOL if state_unit < 1e-9 else RTOL32  # to which its numbers can be read
-    allowed = 8 * unit * size + rtol * length + state_unit * np.array(doubt)
-    off = np.where(_same(path, np.array(way)), 0.0, np.abs(np.diff(path, axis=0) - wanted))
-    return (
-        np.where(np.isfinite(off), off, np.inf),
-        np.where(np.isfinite(allowed), allowed, 0.0),
-        length,
-    )
-
-
-def rounding(path: NDArray) -> float:
-    """Half the distance of numbers next to 1 in the format that the parameters are in."""
-    with np.errstate(all="ignore"):
-        single = np.array_equal(path[1:], np.float32(path[1:]), equal_nan=True)
-    return float(np.finfo(np.float32 if single else np.float64).eps) / 2
+        """The rule with the numbers with which its first steps, so many, are nearest."""
+        return polished(rule, self.path, self.probe.grads, self.index, self.unit, rows)
 
 
 def usual(rule: Rule) -> Rule:
@@ -479,52 +458,63 @@ LIKELY: list[tuple[Correction | None, Correction | None]] = [
 ]
 
 
-def solve(function: Callable[[NDArray], NDArray], seen: NDArray, x: NDArray) -> NDArray | None:
-    """Find two betas for which a function gives what was seen, by Gauss and Newton's steps."""
+def solve(function: Callable[[NDArray], NDArray], seen: NDArray, starts: NDArray) -> NDArray | None:
+    """Find two betas for which a function gives what was seen, by Gauss and Newton's steps.
+
+    From all starts at once, shape (starts, 2); the function takes rows of betas, and gives NaN
+    where there is nothing.
+    """
+    x = starts
     for _ in range(12):
-        here = function(x)
-        off = seen - here
-        if not np.isfinite(off).all():
-            return None
-        if np.abs(off).max() < 1e-9:
-            return x
         h = 1e-6 * (1 - x)
-        slope = np.array([(function(x + row) - here) / row.sum() for row in np.diag(h)]).T
-        if not np.isfinite(slope).all():
+        shifts = np.stack([0 * h, h * [1, 0], h * [0, 1]])
+        values = function((x + shifts).reshape(-1, 2)).reshape(3, len(x), -1)
+        here, slope = values[0], (values[1:] - values[0]) / h.T[:, :, None]
+        good = np.isfinite(values).all(axis=(0, 2))
+        if not good.any():
             return None
-        move = np.linalg.lstsq(slope, off, rcond=1e-12)[0]
-        before, x = x, np.clip(x + move, 0.0, 1 - 0.05 * (1 - x))
+        x, off, slope = x[good], seen - here[good], slope[:, good].transpose(1, 2, 0)
+        worst = np.abs(off).max(axis=1)
+        if worst.min() < 1e-9:
+            return x[np.argmin(worst)]
+        move = np.linalg.pinv(slope, rcond=1e-12) @ off[:, :, None]
+        before, x = x, np.clip(x + move[:, :, 0], 0.0, 1 - 0.05 * (1 - x))
         if np.abs(x - before).max() < 1e-13:
             break
-    return x if np.abs(seen - function(x)).max() < ROUGH else None
+    worst = np.abs(seen - function(x)).max(axis=1)
+    best = int(np.argmin(np.where(np.isfinite(worst), worst, np.inf)))
+    return x[best] if worst[best] < ROUGH else None
 
 
-def shortest(number: float, rtol: float) -> float:
-    """Return the decimal of fewest digits within a relative distance."""
-    for digits in range(1, 12):
-        short = float(f"{number:.{digits - 1}e}")
-        if abs(short - number) <= rtol * abs(number):
-            return short
-    return number
+def with_bound(rule: Rule, bound: float) -> Rule:
+    """A rule with another bound, and the eps that this comes to where all gradients are clipped."""
+    if rule.input == "clipped by value":
+        return replace(rule, bound=bound)
+    power = 1 / rule.power if rule.placement.startswith("inside") else 1.0
+    if rule.v_of in ("g", "|g|", "m"):
+        power /= 2
+    return replace(rule, bound=bound, eps=rule.eps * (bound / rule.bound) ** power)
 
 
-def shortened(rule: Rule, rtol: float) -> Rule:
-    """A rule with the shortest numbers within a relative distance; of a beta, of 1 − β."""
-    a, c = (float(f"{1 - shortest(1 - b, rtol):.12g}") if b else 0.0 for b in rule.betas)
-    names = ("lr", "eps", "weight_decay", "bound")
-    return with_numbers(rule, (a, c), {n: shortest(getattr(rule, n), rtol) for n in names})
+def clipped_somehow(path: NDArray, probe: Probe) -> list[dict[str, Any]]:
+    """Say whether the steps show that gradients are clipped, and how, whatever the averages.
 
-
-def with_numbers(rule: Rule, betas: tuple[float, float], numbers: Mapping[str, float]) -> Rule:
-    """A rule with other betas, and some of lr, eps, weight_decay and bound."""
-    return replace(
-        rule,
-        betas=betas,
-        lr=numbers.get("lr", rule.lr),
-        eps=numbers.get("eps", rule.eps),
-        weight_decay=numbers.get("weight_decay", rule.weight_decay),
-        bound=numbers.get("bound", rule.bound),
-    )
+    By value: what is ten times as large takes the same step. By norm: seen beside a steady
+    gradient, one whose sign flips once tells how large each gradient was beside those before.
+    """
+    u = np.diff(path[:7], axis=0)
+    steady, spike, *flips = (u[:, j] for j in probe.at("steady", "spike 2", "flip 2", "flip 3"))
+    with np.errstate(all="ignore"):
+        found: list[dict[str, Any]] = []
+        if abs(spike[1] / steady[1] - 1) < ROUGH:
+            found.append(dict(input="clipped by value", bound=0.01))
+        second, third = (1 - flip / steady for flip in flips)
+        beta = float(second[4] / third[4])
+        sums = 2 * beta ** np.arange(-1, 5) / second  # of the gradients as averaged, but for one
+        sizes = sums[1:] - beta * sums[:-1]
+        if np.isfinite(sizes[1:]).all() and abs(sizes[3] / sizes[2] - 1) > 0.01:
+            found += [dict(input=f"clipped by norm{of}", bound=1.0) for of in ("", " of all")]
+    return found
 
 
 _FORMS: list[dict[str, object]] = [
@@ -548,10 +538,5 @@ _FORMS: list[dict[str, object]] = [
     dict(power=0.25),
     dict(power=2.0),
     dict(input="late"),
-]
-_FORMS += [
-    dict(input=kind, bound=bound)
-    for kind in ("clipped by value", "clipped by norm", "clipped by norm of all")
-    for bound in (0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 100.0)
 ]
 TRIALS = [Rule(1.0, (0.0, 0.0), **form) for form in ({}, *_FORMS)]  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ Placement = Literal[
     "inside-uncorrected",  # m̂ / (√(v + ε) / √(1−β₂ᵗ))
     "inside and outside",  # m̂ / (√(v̂ + ε) + ε)
     "added",  # m̂ / √v̂ + ε
-    "in both",  # (m̂ + ε) / (√v̂ + ε)
     "accumulated",  # v ← … + ε
     "missing",  # m̂ / √v̂
     "none",  # 1.27·atan2(m̂, √v̂)
@@ -37,15 +36,17 @@ Input = Literal["given", "clipped by value", "clipped by norm", "clipped by norm
 
 @dataclass(frozen=True)
 class Correction:
-    """1 − base ** clock: what a moment is divided by.
+    """(1 − base ** clock) ** power: what a moment is divided by.
 
     ``base`` is "β₁", "β₂", "1−β₁" or "1−β₂" of the rule, or a number. ``clock`` is what it takes
     for t: "right", "from k" (t + k), "frozen k", "per parameter" ((t−1)·n + i), "per layer" (of two
-    parameters), "index" (i, the number of the parameter from 1).
+    parameters), "index" (i, the number of the parameter from 1). ``power`` is 1 but where somebody
+    took no root of v's, or one root too many.
     """
 
     base: str | float
     clock: str = "right"
+    power: float = 1.0
 
     @property
     def frozen(self) -> float:
@@ -75,7 +76,7 @@ class Correction:
             times = (times - 1) * ((count + 1) // 2) + index // 2 + 1
         elif kind == "index":
             times = 0.0 * times + index + 1
-        return 1 - self.number(betas) ** times
+        return (1 - self.number(betas) ** times) ** self.power
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,13 @@ class Rule:
     power: float = 0.5
     sign: float = -1.0
     twice: bool = False
+    eps_in_m: bool = False  # (m̂ + ε) stands for m̂
     rates: tuple[float, ...] = ()
+
+    @property
+    def starts(self) -> tuple[Start, Start]:
+        """What m and v start at."""
+        return self.m_starts, self.v_starts
 
     @property
     def share(self) -> float:
@@ -195,7 +202,7 @@ class Run:
             grown = np.abs(self.m) + (1 - beta1) * np.abs(for_m)
             if rule.decay in ("L2", "in m only"):  # θ is rounded at its largest
                 self.largest = np.maximum(self.largest, np.abs(self.theta))
-                grown = grown + rule.weight_decay * self.largest
+                grown = grown + abs(rule.weight_decay) * self.largest
             self.m_error = beta1 * self.m_error + grown
         kept = self.m if rule.shared else self.v
         if self.t == 1 and rule.v_starts == "gradient":
@@ -207,7 +214,7 @@ class Run:
         if rule.amsgrad == "stored":
             self.v = np.maximum(self.v, kept)
         if self.doubtful:
-            grown = 2 * np.abs(self.v) + (1 - beta2) * np.abs(value)
+            grown = 2 * np.abs(self.v) + (1 - beta2) * (np.abs(value) + self._error_of(for_v))
             self.v_error = beta2 * self.v_error + grown
         if rule.shared:
             self.m = self.v
@@ -215,6 +222,17 @@ class Run:
             self.m = self.m / c1
         if rule.v_starts == "corrected":
             self.v = self.v / c2
+
+    def _error_of(self, grad: NDArray) -> NDArray:
+        """By how many roundoffs what v averages is off as m is."""
+        kind = self.rule.v_of
+        if kind == "m":
+            return self.m_error
+        if kind == "m²":
+            return 2 * np.abs(self.m) * self.m_error
+        if kind == "(g−m)²":
+            return 2 * np.abs(grad - self.m) * (self.m_error + np.abs(grad) + np.abs(self.m))
+        return np.zeros_like(grad)
 
     def _amsgrad(self, c2: Any) -> NDArray:
         kind = self.rule.amsgrad
@@ -230,36 +248,41 @@ class Run:
         return self.v
 
     def _quotient(self, m: NDArray, v: NDArray, c2: Any) -> NDArray:
-        rule, eps, power = self.rule, self.rule.eps, self.rule.power
+        rule = self.rule
         if rule.v_starts == "corrected":
             c2 = 1.0
         if rule.decay == "in the quotient":
             m = m + rule.weight_decay * self.theta
-        if rule.placement == "hat":
-            return m * c2**power / (v**power + eps)
-        if rule.placement == "inside-uncorrected":
-            return m * c2**power / (v + eps) ** power
-        v = v / c2
-        if rule.placement == "inside":
-            return m / (v + eps) ** power
-        if rule.placement == "inside and outside":
-            return m / ((v + eps) ** power + eps)
-        if rule.placement == "added":
-            return m / v**power + eps
-        if rule.placement == "in both":
-            return (m + eps) / (v**power + eps)
+        if rule.eps_in_m:
+            m = m + rule.eps
         if rule.placement == "none":
-            return 1.27 * np.arctan2(m, v**power)
-        if rule.placement in ("missing", "accumulated"):
-            return m / v**power
-        return m / (v**power + eps)
+            return 1.27 * np.arctan2(m, (v / c2) ** rule.power)
+        self.below = self._denominator(v, c2)
+        return m / self.below + (rule.eps if rule.placement == "added" else 0.0)
+
+    def _denominator(self, v: NDArray, c2: Any) -> NDArray:
+        placement, eps, power = self.rule.placement, self.rule.eps, self.rule.power
+        if placement == "hat":
+            return (v**power + eps) / c2**power
+        if placement == "inside-uncorrected":
+            return (v + eps) ** power / c2**power
+        v = v / c2
+        if placement == "inside":
+            return (v + eps) ** power
+        if placement == "inside and outside":
+            return (v + eps) ** power + eps
+        if placement in ("missing", "accumulated", "added"):
+            return v**power
+        return v**power + eps
 
     def doubt(self) -> NDArray:
         """By how many roundoffs of its state the last step may be off."""
         rule = self.rule
         beta1, beta2 = rule.betas
         c1, c2 = self.c1[self.t - 1], self.c2[self.t - 1]
-        of_m = self.m_error / c1 * np.abs(self._quotient(np.ones_like(self.m), self.kept_v, c2))
+        if rule.placement == "none":  # the angle changes at most by 1/√v̂ for each m̂
+            self.below = (self.kept_v / c2) ** rule.power
+        of_m = self.m_error / c1 / np.abs(self.below)
         of_v = np.where(self.v_error > 0, self.v_error / np.abs(self.v), 0.0)
         rest = rule.power * of_v + 1 / (1 - beta1) + rule.power / (1 - beta2) + 8
         return np.nan_to_num(np.abs(rule.lr) * (of_m + np.abs(self.q) * rest), posinf=0.0)
@@ -279,9 +302,12 @@ def inputs(rule: Rule, grads: NDArray, index: NDArray) -> NDArray:
     return grads * np.minimum(1.0, rule.bound / np.maximum(np.sqrt(squares), 1e-300))
 
 
-def follow(rule: Rule, start: NDArray, grads: NDArray, index: NDArray) -> NDArray:
-    """Run a rule; return the parameters before every step and at the end, (steps + 1, numbers)."""
-    run = Run(rule, start, index, int(index.max()) + 1, len(grads))
+def follow(rule: Rule, start: NDArray, grads: NDArray, index: NDArray, count: int = 0) -> NDArray:
+    """Run a rule; return the parameters before every step and at the end, (steps + 1, numbers).
+
+    ``count`` is the number of parameters, where ``index`` does not reach the last.
+    """
+    run = Run(rule, start, index, count or int(index.max()) + 1, len(grads))
     with np.errstate(all="ignore"):
         effective = inputs(rule, grads, index)
         return np.array([start, *(run.step(grad) for grad in effective)])
