@@ -91,7 +91,10 @@ def words(path: Path) -> str:
 def found(name: str) -> object:
     """Follow a dotted name from a bare `import adamlib`, whatever has been imported since."""
     first, *rest = name.split(".")
-    value = getattr(adamlib, first) if first.startswith("__") else adamlib.__getattr__(first)
+    if first == "__main__":  # the command, which no list of names has
+        value = importlib.import_module("adamlib.__main__")
+    else:
+        value = getattr(adamlib, first) if first.startswith("__") else adamlib.__getattr__(first)
     for part in rest:
         if not hasattr(value, part) and inspect.ismodule(value):
             importlib.import_module(f"{value.__name__}.{part}")
