@@ -73,8 +73,11 @@ class Relative:
         return step
 
 
-def nadam(psi: float | None) -> Rule:
-    """β₁ rises to its value at the pace ψ; None is β₁ throughout."""
+def nadam(psi: float | None, next_too: bool = True) -> Rule:
+    """β₁ rises to its value at the pace ψ; None is β₁ throughout.
+
+    ``next_too``: what looks ahead is corrected for the next step, not for this one.
+    """
 
     def rule(s: Settings, theta: NDArray, shapes: Shapes, decay: Decay) -> Steps:
         def mu(t: int) -> float:
@@ -88,7 +91,8 @@ def nadam(psi: float | None) -> Rule:
             product *= mu(t)  # μ₁ ··· μₜ
             m = beta1 * m + (1 - beta1) * g  # mₜ
             v = beta2 * v + (1 - beta2) * g**2  # vₜ
-            ahead = mu(t + 1) * m / (1 - product * mu(t + 1))  # mₜ with the next step's weight
+            missing = product * mu(t + 1) if next_too else product
+            ahead = mu(t + 1) * m / (1 - missing)  # mₜ with the next step's weight
             m_hat = ahead + (1 - mu(t)) * g / (1 - product)  # m̂ₜ
             v_hat = v / (1 - beta2**t)  # v̂ₜ
             theta = theta - s.lr * m_hat / (np.sqrt(v_hat) + s.eps)  # θₜ
@@ -372,6 +376,12 @@ RELATIVES: dict[str, Relative] = {
         "optax's NAdam (Dozat 2016): m̂ looks one step ahead, with the same β₁ throughout.",
         "Dozat 2016, Algorithm 2, without its β₂ above v̂; optax.nadam, optax.nadamw",
         nadam(None),
+        ("before",),
+    ),
+    "nadam-blog": Relative(
+        "NAdam as a much-read overview has it (Ruder 2016): β₁·m̂ + (1 − β₁)·g/(1 − β₁ᵗ) for m̂.",
+        "Ruder 2016, section 4.8; river.optim.Nadam",
+        nadam(None, next_too=False),
         ("before",),
     ),
     "radam": Relative(

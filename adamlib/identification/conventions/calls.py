@@ -22,7 +22,7 @@ class Call:
     ``state``: the values of the arguments that hold moments or a state, at first. ``returned``:
     the names that its last return statement gives back. ``placed``: whether the gradients are put
     into the parameters' .grad. ``meaning``: of what it returns, where that is settled: "value",
-    "added" or "subtracted".
+    "added" or "subtracted". ``late``: an optional closure, which it is given late in the run.
     """
 
     function: Callable[..., Any]
@@ -33,6 +33,7 @@ class Call:
     returned: Sequence[str] = ()
     placed: bool = True
     meaning: str = ""
+    late: str = ""
 
     def named(self, *roles: str) -> list[str]:
         """Name the arguments of these roles."""
@@ -50,7 +51,11 @@ def steps_of(call: Call, held: Any, convention: Convention, now: Callable[[], An
         before = call.form.read(held)
         given = call.form.given(grads) if call.named(*GRADIENTS) else None
         after = call.form.place(held, grads, convention) if call.placed else nothing
-        result = called(call.function, filled(call, held, given, count, state))
+        values = filled(call, held, given, count, state)
+        values |= {name: convention.closure for name in call.named("function")}
+        if call.late and convention.loss is not None:
+            values[call.late] = convention.closure
+        result = called(call.function, values)
         if given is not None:
             call.form.returned(given, grads)
         after()
@@ -100,17 +105,11 @@ def filled(call: Call, held: Any, given: Any, count: int, state: Values) -> Valu
             values[name] = held
         elif role in ("t", "steps"):
             values[name] = count
-        elif role == "function":
-            values[name] = closure
         elif role in USUAL:
             values.setdefault(name, USUAL[role])
-        else:
+        elif role != "function":
             raise Misfit(f"nothing says what {name!r} is")
     return values
-
-
-def closure(*_: Any) -> float:
-    return 0.0
 
 
 def carried(call: Call, result: Any, state: Values, before: Arrays) -> Any:

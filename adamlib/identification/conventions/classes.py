@@ -8,7 +8,15 @@ from .base import Arrays, Convention, Step
 from .calls import Call, here, steps_of
 from .forms import KEYS, Dict, Form, Layers
 from .fresh import restorer
-from .names import GRADIENTS, PARAMETERS, called, defaults_of, hyperparameters, options_of
+from .names import (
+    GRADIENTS,
+    PARAMETERS,
+    arguments_of,
+    called,
+    defaults_of,
+    hyperparameters,
+    options_of,
+)
 from .shapes import form_of, whole_forms
 from .sides import NUMPY, SINGLE
 from .sources import globals_of
@@ -92,6 +100,9 @@ def driven(subject: Subject, form: Form, optimizer: Any, held: Any, now: Convent
     call = Call(hooked(subject, optimizer, function), roles, form)
     call.returned = subject.reading.returned
     call.placed = not call.named(*GRADIENTS)
+    if function is method:
+        asked = [a for a in arguments_of(method) if a.role == "function" and a.default is None]
+        call.late = asked[0].name if asked else ""
     own = subject.reading.own.items()
     attribute = next((n for n, v in own if v.path == (subject.holder,)), "")
     if not attribute or form.cut in ("layers", "scalars") and not isinstance(form, Dict):

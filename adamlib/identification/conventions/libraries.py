@@ -103,7 +103,7 @@ def torch_run(make: Callable[[Any], Any]) -> Callable[[Arrays, Convention], Step
 
         def step(grads: Arrays) -> Arrays:
             after = placed(params, grads, torch_view, now)
-            loss = torch.tensor(1.0 if now.loss is None else now.loss)
+            loss = torch.tensor(now.closure())
             wanted = required if now.loss is None else arguments[:1]
             optimizer.step(*[lambda: loss] * len(wanted))
             after()

@@ -54,6 +54,7 @@ USUAL: dict[str, Any] = {
     "weight_decay": 0.0,
     "amsgrad": False,
 }
+PLAIN = (*USUAL, "epsilon", "learning_rate", "beta_1", "beta_2", "b1", "b2")
 PARAMETERS, GRADIENTS = ("parameters", "parameter"), ("gradients", "gradient")
 MOMENTS = ("m", "v", "largest")
 
@@ -126,14 +127,16 @@ def hyperparameters(values: Mapping[str, Any]) -> Hyperparameters:
     >>> hyperparameters({"alpha": 0.1, "betas": (0.9, 0.99), "t": 3})
     {'lr': 0.1, 'beta1': 0.9, 'beta2': 0.99}
 
-    Of Adan's three betas the first and the last are those of m and v.
+    Of Adan's three betas the first and the last are those of m and v. A plain name comes first:
+    beside eps, delta is another thing.
     """
     found: Hyperparameters = {}
-    for name, value in values.items():
+    for name, value in sorted(values.items(), key=lambda item: item[0] not in PLAIN):
         role = role_of(name)
         if role == "betas" and isinstance(value, (tuple, list)) and len(value) >= 2:
-            found.setdefault("beta1", float(value[0]))
-            found.setdefault("beta2", float(value[-1]))
+            if 0 <= value[0] < 1 and 0 <= value[-1] < 1:
+                found.setdefault("beta1", float(value[0]))
+                found.setdefault("beta2", float(value[-1]))
         elif role == "amsgrad" and isinstance(value, bool):
             found.setdefault(role, value)
         elif role in USUAL and role not in ("betas", "amsgrad") and is_number(value):
@@ -152,10 +155,11 @@ def with_betas(told: Mapping[str, Any]) -> dict[str, Any]:
 def options_of(arguments: Sequence[Argument], told: Mapping[str, Any]) -> dict[str, Any]:
     """Give what is told, and the usual for what must be passed and is not told."""
     told = with_betas(told)
+    first = {a.role: a for a in sorted(arguments, key=lambda a: a.name in PLAIN)}
     given = {
         a.name: told.get(a.role, USUAL[a.role])
         for a in arguments
-        if a.role in USUAL and (a.role in told or a.required)
+        if a.role in USUAL and (a.required or a.role in told and first[a.role] is a)
     }
     for a in arguments:
         if a.role == "betas" and a.name in given and not a.required and len(a.default) == 3:
