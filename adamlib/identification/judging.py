@@ -176,7 +176,7 @@ def alike(one: Settings, other: Settings, slug: str = "") -> bool:
     names = ["lr", "weight_decay", *(["eps"] if slug != "eps-missing" else [])]
     numbers = [(getattr(one, n), getattr(other, n)) for n in names]
     numbers += zip(one.betas, other.betas, strict=True)
-    return all(np.isclose(a, b, 1e-6, 0) for a, b in numbers) and one.amsgrad == other.amsgrad
+    return all(np.isclose(a, b, 1e-7, 0) for a, b in numbers) and one.amsgrad == other.amsgrad
 
 
 # Dialects

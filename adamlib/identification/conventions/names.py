@@ -125,7 +125,7 @@ def hyperparameters(values: Mapping[str, Any]) -> Hyperparameters:
     """Read lr, beta1, beta2, eps, weight_decay and amsgrad off names and values.
 
     >>> hyperparameters({"alpha": 0.1, "betas": (0.9, 0.99), "t": 3})
-    {'lr': 0.1, 'beta1': 0.9, 'beta2': 0.99}
+    {'beta1': 0.9, 'beta2': 0.99, 'lr': 0.1}
 
     Of Adan's three betas the first and the last are those of m and v. A plain name comes first:
     beside eps, delta is another thing.

@@ -394,8 +394,8 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
     found = []
     for e, normal in _explain_averages(rule, known, most):
         e = _explain_decay(e, normal, rule, known).more(placed, amsgrad=rule.amsgrad != "none")
-        if rule.decay.startswith("after") and len(e.slugs) > 1 and WRONG_PLACE in e.slugs:
-            # some have AdamW's decay after the step: with other mistakes it is one less
+        if rule.decay == "after" and rule.placement == "hat" and WRONG_PLACE in e.slugs:
+            # the reordered form has AdamW's decay after the step in transformers
             e = replace(e, slugs=tuple(s for s in e.slugs if s != WRONG_PLACE), cost=e.cost - 1)
         if known.amsgrad and rule.amsgrad == "none":
             e = e.more(["amsgrad-max-not-kept"], amsgrad=True)

@@ -98,7 +98,7 @@ class Reader:
 
     def best(self, rules: Sequence[Rule]) -> list[Fit]:
         """Those of the likely rules that fit when their numbers are polished."""
-        rough = sorted((self.rough(r), i, r) for i, r in enumerate(rules))
+        rough = sorted((round(self.rough(r), 9), i, r) for i, r in enumerate(rules))
         found: dict[Rule, Fit] = {}
         for bad, _, rule in rough[:8]:
             if bad > 0.1 or found and bad > rough[0][0] + 0.01:
@@ -211,7 +211,9 @@ class Reader:
         rates = scale * m[:, None] / v[None] ** rule.power
         spread = np.abs(rates / rates[:, :, -1:, :1] - 1).max(axis=(2, 3))
         near = max(10 * float(np.nanmin(spread)), 1e-7)
-        for i, j in sorted(np.argwhere(spread < min(near, ROUGH)), key=lambda x: spread[*x]):
+        oddities = [oddity(c, "β₁") for c, _ in of_m], [oddity(c, "β₂") for c, _ in options]
+        close = np.argwhere(spread < min(near, ROUGH))  # of those that rounding parts, the plainest
+        for i, j in sorted(close, key=lambda x: oddities[0][x[0]] + oddities[1][x[1]]):
             fit = replace(rule, sign=sign, corrects_m=of_m[i][0], corrects_v=options[j][0])
             yield replace(fit, lr=float(np.median(rates[i, j])))
         if not (spread < ROUGH).any():
@@ -494,6 +496,13 @@ def with_bound(rule: Rule, bound: float) -> Rule:
     if rule.v_of in ("g", "|g|", "m"):
         power /= 2
     return replace(rule, bound=bound, eps=rule.eps * (bound / rule.bound) ** power)
+
+
+def oddity(correction: Correction | None, base: str) -> int:
+    """In how many ways a correction is not the usual one, by 1 − baseᵗ, and is not left out."""
+    if correction is None:
+        return 0
+    return (correction.base != base) + (correction.clock != "right") + (correction.power != 1)
 
 
 def clipped_somehow(path: NDArray, probe: Probe) -> list[dict[str, Any]]:
