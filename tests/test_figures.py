@@ -4,6 +4,7 @@ import matplotlib
 
 matplotlib.use("Agg")  # before pyplot: no window, on any machine
 
+import json
 import math
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 
-from adamlib import figures, identify
+from adamlib import figures, identify, report, watch
 from adamlib.experiments import (
     PRECISION_STEPS,
     NanSpread,
@@ -55,6 +56,7 @@ from adamlib.figures import (
     plot_paths,
     plot_precision_maps,
     plot_repairs,
+    plot_report,
     plot_shrinkage,
     plot_step_lengths,
     plot_step_times,
@@ -62,6 +64,7 @@ from adamlib.figures import (
     plot_symptoms,
     plot_uncorrected_step,
     plot_walks,
+    plot_watch,
     plot_width,
     show,
 )
@@ -821,3 +824,77 @@ def test_plot_identification_draws_no_right_one_where_none_is_known():
 def test_plot_identification_refuses_an_error():
     with pytest.raises(ValueError, match="no steps to draw: the verdict is 'error'"):
         plot_identification(identify(lambda params: 3))
+
+
+# --- watching -------------------------------------------------------------------------------------
+
+
+def watched_run(path):
+    """A net of two layers after nine steps, reported in the third, sixth and ninth."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+    optimizer = torch.optim.Adam(net.parameters())
+    watch(optimizer, every=3, to=path, model=net)
+    for _ in range(9):
+        optimizer.zero_grad()
+        net(torch.randn(16, 4)).square().mean().backward()
+        optimizer.step()
+    return report(optimizer, net)
+
+
+def test_plot_watch_has_a_line_a_module(tmp_path):
+    path = tmp_path / "run.jsonl"
+    watched_run(path)
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    axes = plot_watch(path)
+    assert [ax.get_xlabel() for ax in axes] == ["step t"] * 3
+    for ax, column in zip(axes, ("held_back_half", "lost_in_rounding", "step_max"), strict=True):
+        assert [line.get_label() for line in ax.lines] == ["0", "2"]
+        assert ax.lines[0].get_xdata().tolist() == [3, 6, 9]
+        rows = [line["rows"][:2] for line in lines]  # of module 0: a weight and a bias
+        if column == "step_max":
+            expected = [max(row[column] for row in both) for both in rows]
+        else:
+            expected = [(32 * w[column] + 8 * b[column]) / 40 for w, b in rows]
+        assert ax.lines[0].get_ydata() == pytest.approx(expected)
+    colours = [[line.get_color() for line in ax.lines] for ax in axes]
+    assert np.array_equal(colours[0], colours[1]) and np.array_equal(colours[0], colours[2])
+
+
+def test_plot_watch_gives_the_worst_of_many_modules_a_colour(tmp_path):
+    path = tmp_path / "run.jsonl"
+    row = {"numbers": 3, "lost_in_rounding": 0.0, "step_max": 1.0}
+    rows = [row | {"name": f"layer{i}.w", "held_back_half": i / 10} for i in range(9)]
+    lines = [json.dumps({"step": step, "rows": rows}) + "\n" for step in (1, 2)]
+    path.write_text("".join(lines), encoding="utf-8")
+    axes = plot_watch(path)
+    assert texts(axes[-1].get_legend()) == [f"layer{i}" for i in range(3, 9)]
+    assert len(axes[0].lines) == 9
+
+
+def test_plot_watch_refuses_what_watch_did_not_write(tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="run.jsonl' holds no line of watch"):
+        plot_watch(path)
+    path.write_text('{"loss": 3}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="run.jsonl', line 1, is not one of watch"):
+        plot_watch(path)
+
+
+def test_plot_report_has_the_numbers_of_the_report(tmp_path):
+    found = watched_run(tmp_path / "run.jsonl")
+    ax = plot_report(found)
+    by_name = {row["name"]: row for row in found.rows}
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert sorted(labels) == sorted(by_name)
+    dots, eps = (line.get_xdata() for line in ax.lines[:2])
+    assert dots.tolist() == [by_name[name]["root_v_50"] for name in labels]
+    assert eps.tolist() == [1e-8] * 4
+    ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
+    assert ends == [[by_name[n]["root_v_1"], by_name[n]["root_v_99"]] for n in labels]
+
+
+def test_plot_report_refuses_an_optimizer_that_has_not_stepped():
+    with pytest.raises(ValueError, match="no step has been taken"):
+        plot_report(report(torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])))

@@ -17,8 +17,7 @@ HOMES = {"numba": {"kernels"}, "matplotlib": {"figures", "doctor"}, "ipywidgets"
 # what a method opens when it is called, though it comes later: `answer.plot()`
 DOORS = {
     ("identification.answers", "adamlib.figures"),
-    ("reporting.command", "adamlib.figures.base"),
-    ("reporting.command", "adamlib.figures.watching"),
+    ("reporting.command", "adamlib.figures"),
 }
 # their files import from each other, without a circle
 PACKAGES = (

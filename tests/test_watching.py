@@ -14,7 +14,6 @@ import torch
 
 import adamlib
 from adamlib import report, watch
-from adamlib.figures.watching import plot_report, plot_watch
 
 
 def new_net(seed=0):
@@ -254,62 +253,3 @@ def test_what_two_processes_saved_is_read_by_one(two_processes, one_process):
     by_name = {row["name"]: row for row in report_file(two_processes / "saved", None, {}).rows}
     expected = [{**row, "grad_rms": None} for row in one_process]
     same_rows([by_name[row["name"]] for row in expected], expected)
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-def test_the_plot_has_a_line_a_module(tmp_path):
-    path = tmp_path / "run.jsonl"
-    watched(9, 3, path)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    axes = plot_watch(path)
-    assert [ax.get_xlabel() for ax in axes] == ["step t"] * 3
-    for ax, column in zip(axes, ("held_back_half", "lost_in_rounding", "step_max"), strict=True):
-        assert [line.get_label() for line in ax.lines] == ["0", "2"]
-        assert ax.lines[0].get_xdata().tolist() == [3, 6, 9]
-        rows = [line["rows"][:2] for line in lines]  # of module 0: a weight and a bias
-        if column == "step_max":
-            expected = [max(row[column] for row in both) for both in rows]
-        else:
-            expected = [(32 * w[column] + 8 * b[column]) / 40 for w, b in rows]
-        assert ax.lines[0].get_ydata() == pytest.approx(expected)
-    colours = [[line.get_color() for line in ax.lines] for ax in axes]
-    assert np.array_equal(colours[0], colours[1]) and np.array_equal(colours[0], colours[2])
-
-
-def test_of_many_modules_the_worst_have_a_colour(tmp_path):
-    path = tmp_path / "run.jsonl"
-    row = {"numbers": 3, "lost_in_rounding": 0.0, "step_max": 1.0}
-    rows = [row | {"name": f"layer{i}.w", "held_back_half": i / 10} for i in range(9)]
-    path.write_text("".join(json.dumps({"step": s, "rows": rows}) + "\n" for s in (1, 2)))
-    axes = plot_watch(path)
-    named = [text.get_text() for text in axes[-1].get_legend().get_texts()]
-    assert named == [f"layer{i}" for i in range(3, 9)]
-    assert len(axes[0].lines) == 9
-
-
-def test_a_file_that_watch_did_not_write(tmp_path):
-    path = tmp_path / "run.jsonl"
-    path.write_text("")
-    with pytest.raises(ValueError, match="run.jsonl' holds no line of watch"):
-        plot_watch(path)
-    path.write_text('{"loss": 3}\n')
-    with pytest.raises(ValueError, match="run.jsonl', line 1, is not one of watch"):
-        plot_watch(path)
-
-
-def test_the_plot_of_a_report_has_its_numbers():
-    net, optimizer, _ = watched(9, 3, lambda line: None)
-    found = report(optimizer, net)
-    ax = plot_report(found)
-    by_name = {row["name"]: row for row in found.rows}
-    labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert sorted(labels) == sorted(by_name)
-    dots, eps = (line.get_xdata() for line in ax.lines[:2])
-    assert dots.tolist() == [by_name[name]["root_v_50"] for name in labels]
-    assert eps.tolist() == [1e-8] * 4
-    ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
-    assert ends == [[by_name[n]["root_v_1"], by_name[n]["root_v_99"]] for n in labels]
-    with pytest.raises(ValueError, match="no step has been taken"):
-        plot_report(report(torch.optim.Adam(net.parameters())))

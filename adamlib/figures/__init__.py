@@ -15,6 +15,7 @@ Give ``ax``, or ``axes``, to draw into a figure of your own; left out, they are 
 ``width``            runs that drift apart, and the width where gradients meet eps
 ``speed``            how long a step takes, in units of the floor
 ``identification``   the steps of an optimizer beside the right ones
+``watching``         what a report and a watched run say
 ===================  ===========================================================
 """
 
@@ -35,6 +36,7 @@ from .identification import plot_identification
 from .paths import plot_paths
 from .precision import plot_averages_in, plot_precision_maps, plot_repairs
 from .speed import plot_floors, plot_step_times
+from .watching import plot_report, plot_watch
 from .width import plot_apart, plot_width
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "plot_paths",
     "plot_precision_maps",
     "plot_repairs",
+    "plot_report",
     "plot_shrinkage",
     "plot_step_lengths",
     "plot_step_times",
@@ -70,6 +73,7 @@ __all__ = [
     "plot_symptoms",
     "plot_uncorrected_step",
     "plot_walks",
+    "plot_watch",
     "plot_width",
     "png",
     "show",

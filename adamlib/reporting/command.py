@@ -87,8 +87,7 @@ def _json(found: Any) -> str:
 
 
 def _draw(report: Report, path: str) -> None:
-    from ..figures.base import png
-    from ..figures.watching import plot_report
+    from ..figures import plot_report, png
 
     picture, _ = png(plot_report(report))
     Path(path).write_bytes(picture)
