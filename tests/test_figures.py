@@ -833,7 +833,7 @@ def watched_run(path):
     """A net of two layers after nine steps, reported in the third, sixth and ninth."""
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
-    optimizer = torch.optim.Adam(net.parameters())
+    optimizer = torch.optim.Adam(net.parameters(), eps=0.03)  # of the order of the gradients
     watch(optimizer, every=3, to=path, model=net)
     for _ in range(9):
         optimizer.zero_grad()
@@ -856,6 +856,7 @@ def test_plot_watch_has_a_line_a_module(tmp_path):
             expected = [max(row[column] for row in both) for both in rows]
         else:
             expected = [(32 * w[column] + 8 * b[column]) / 40 for w, b in rows]
+            assert column != "held_back_half" or any(w[column] != b[column] for w, b in rows)
         assert ax.lines[0].get_ydata() == pytest.approx(expected)
     colours = [[line.get_color() for line in ax.lines] for ax in axes]
     assert np.array_equal(colours[0], colours[1]) and np.array_equal(colours[0], colours[2])
@@ -890,7 +891,7 @@ def test_plot_report_has_the_numbers_of_the_report(tmp_path):
     assert sorted(labels) == sorted(by_name)
     dots, eps = (line.get_xdata() for line in ax.lines[:2])
     assert dots.tolist() == [by_name[name]["root_v_50"] for name in labels]
-    assert eps.tolist() == [1e-8] * 4
+    assert eps.tolist() == [0.03] * 4
     ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert ends == [[by_name[n]["root_v_1"], by_name[n]["root_v_99"]] for n in labels]
 
