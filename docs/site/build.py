@@ -1,0 +1,71 @@
+"""Build the course as a site, from the stored outputs of the notebooks; nothing is executed.
+
+    python docs/site/build.py [folder]      (default: build/site)
+
+The sources are put together in build/site-source: the pages of this folder, the notebooks with
+their links turned into links of the site, and the pages that are computed (generated.py). Node
+typesets the formulas; its packages go to build/node, pinned by package-lock.json.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sphinx.cmd.build import main as sphinx_build
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = ROOT / "build"
+PACKAGES = BUILD / "node"
+
+sys.path[:0] = [str(HERE), str(ROOT / "tools")]
+
+import generated  # noqa: E402
+import material  # noqa: E402
+
+
+def install_packages(folder: Path = PACKAGES) -> None:
+    """Install what package-lock.json pins, unless that is what is there."""
+    lock = (HERE / "package-lock.json").read_bytes()
+    done = folder / "node_modules" / ".lock"  # a copy of the lock that was installed
+    if done.exists() and done.read_bytes() == lock:
+        return
+    if not shutil.which("npm"):
+        raise SystemExit("make site needs Node.js 20 or newer, with npm.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    subprocess.run(
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+        cwd=folder,
+        check=True,
+    )
+    done.write_bytes(lock)
+
+
+def put_together(source: Path) -> None:
+    """Write all that Sphinx reads."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(HERE / "pages", source)
+    material.write(source)
+    generated.write(source)
+
+
+def main(argv: Sequence[str] = sys.argv[1:]) -> int:
+    target = Path(argv[0] if argv else BUILD / "site").resolve()
+    source = BUILD / "site-source"
+    install_packages()
+    put_together(source)
+    shutil.rmtree(target, ignore_errors=True)
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-c", str(HERE)]
+    options += ["-d", str(BUILD / "site-doctrees"), "-E", "-D", f"node_packages={PACKAGES}"]
+    failed = sphinx_build([*options, str(source), str(target)])
+    if not failed:
+        print(f"the site is in {target}: open {target / 'index.html'}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

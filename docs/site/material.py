@@ -1,0 +1,137 @@
+"""The notebooks and the pages of docs/ as Sphinx reads them: each cell can be linked to.
+
+A link to a cell, ``05_words.ipynb#cell-id=corner``, becomes one to the label ``nb05-corner``.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+import notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
+TO_A_MODULE = re.compile(r"\]\(\.\./adamlib/([\w/]+)\.py\)")
+EQUATION = re.compile(r"\$\$(.*?\\tag\{(\w+)\}.*?)\$\$", re.DOTALL)
+
+
+def label(number: str, cell: str) -> str:
+    """The name by which a cell is linked to.
+
+    >>> label("05", "corner")
+    'nb05-corner'
+    """
+    return f"nb{number}-{cell}"
+
+
+def with_site_links(text: str, up: str = "../") -> str:
+    """Turn links to cells and to modules into links of the site.
+
+    >>> with_site_links("[so](05_eps.ipynb#cell-id=corner)")
+    '[so](#nb05-corner)'
+    """
+    text = TO_A_CELL.sub(lambda found: f"](#{label(found[1], found[2])})", text)
+    return TO_A_MODULE.sub(
+        lambda found: f"]({up}api/adamlib.{found[1].replace('/', '.')}.rst)", text
+    )
+
+
+def anchored(path: Path) -> NotebookNode:
+    """A notebook with a label before each cell, and without the links at its end."""
+    notebook, number, cells = notebooks.read(path), path.name[:2], []
+    for cell in notebook.cells:
+        if cell.id == "navigation":
+            continue
+        target = f"({label(number, cell.id)})=\n"
+        if cell.cell_type == "markdown":
+            cell.source = target + "\n" + with_site_links(cell.source)
+        else:
+            cells.append(nbformat.v4.new_markdown_cell(target, id=f"at-{cell.id}"))
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def equations() -> Iterator[tuple[str, str, str]]:
+    """(Notebook's file name, number, TeX) of every numbered equation, in reading order."""
+    for path in notebooks.in_order():
+        for cell in notebooks.read(path).cells:
+            if cell.cell_type == "markdown":
+                for found in EQUATION.finditer(cell.source):
+                    yield path.name, found[2], found[1].strip()
+
+
+def imported(tree: ast.AST) -> dict[str, str]:
+    """Name in a cell → the full name of what of adamlib it imports."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("adamlib"):
+            found |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+        elif isinstance(node, ast.Import):
+            names = [each for each in node.names if each.name.startswith("adamlib")]
+            found |= {each.asname or each.name: each.name for each in names}
+    return found
+
+
+def full_name(dotted: str) -> str:
+    """The module that defines a public name, and the name: where the reference has it.
+
+    >>> full_name("adamlib.adam_step"), full_name("adamlib.experiments.sweep")
+    ('adamlib.adam.adam_step', 'adamlib.experiments.sweep')
+    """
+    package, _, name = dotted.rpartition(".")
+    if package != "adamlib":
+        return dotted
+    home = import_module("adamlib")._HOMES.get(name)
+    return f"adamlib.{home}.{name}" if home else dotted
+
+
+def names_in(notebook: NotebookNode) -> dict[str, str]:
+    """All names of adamlib that a notebook's code imports → their full names."""
+    found: dict[str, str] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            found |= imported(ast.parse(cell.source))
+    return {name: full_name(dotted) for name, dotted in found.items()}
+
+
+def uses() -> dict[str, list[tuple[str, str]]]:
+    """Full name → (notebook's stem, id of the first cell) of each notebook that uses it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in notebooks.in_order():
+        notebook, seen = notebooks.read(path), set()
+        names = names_in(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                for name in sorted(used(ast.parse(cell.source), names) - seen):
+                    found.setdefault(name, []).append((path.stem, cell.id))
+                    seen.add(name)
+    return found
+
+
+def used(tree: ast.AST, names: dict[str, str]) -> set[str]:
+    """Full names of what a cell uses, imports apart."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in names:
+            found.add(names[node.id])
+        elif isinstance(node, ast.Attribute):
+            head, _, rest = ast.unparse(node).partition(".")
+            if rest and head in names and rest.replace(".", "").isidentifier():
+                found.add(full_name(f"{names[head]}.{rest}"))
+    return found
+
+
+def write(source: Path) -> None:
+    """Write the notebooks and the glossary, and the picture that they share."""
+    folder = source / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in notebooks.in_order():
+        nbformat.write(anchored(path), folder / path.name)
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    (source / "glossary.md").write_text(with_site_links(glossary, up=""), encoding="utf-8")
