@@ -30,7 +30,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
-        test-upstream bench clean
+        test-packages test-upstream bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,11 +86,16 @@ test-frameworks: $(READY)  ## the dialects beside the real libraries (one more G
 	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks]")
 	@$(PY) -m pytest -n logical tests/frameworks
 
+test-packages: $(READY)  ## what `identify` says of the optimizers of twenty packages
+	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
+	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks,packages]")
+	@$(PY) -m pytest -n logical -m slow tests/frameworks/test_packages.py
+
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/ (NOTEBOOKS=...: some)
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
-test-slow: test-long test-upstream test-environments  ## what takes minutes and is run every night
+test-slow: test-long test-packages test-upstream test-environments  ## what takes minutes and is run every night
 
 test-long: $(READY)  ## the tests that are marked as slow
 	@$(PY) -m pytest -n logical -m slow tests

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import adams
-from adamlib import DIALECTS, adam_step, init_state
+from adamlib import DIALECTS, adam_step, identify, init_state
+from adamlib.identification.judging import judge
+from adamlib.identification.observing import Observation
 from adamlib.identification.reading import Known, Settings, explain, follow, make_probe, read
-from adamlib.identification.reading.explaining import FIRST, composed
+from adamlib.identification.reading.explaining import AVERAGES, FIRST, PLACES, composed
 
 USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 UNUSUAL = dict(lr=0.1, betas=(0.5, 0.9), eps=1e-3)
@@ -125,3 +127,79 @@ def test_mistakes_that_stand_together_are_all_named(slugs, placement, decay):
     fits = read(path, PROBE, [USUAL["betas"]])
     found = [e for fit in fits for e in explain(fit.rule, Known(**USUAL))]
     assert found and set(slugs) <= set(min(found, key=lambda e: e.cost).slugs)
+
+
+FORMS = ("outside", "hat", "inside", "inside-uncorrected")
+DECAYS, MAXIMA = ("none", "L2", "before"), ("none", "max of v")
+# On this form it is no mistake but transformers' decay, after the step, or chainer's.
+RIGHT_THERE = {("decay-in-the-wrong-place", "hat"), ("decay-not-times-lr", "hat")}
+ALSO_RIGHT = ("no-bias-correction", "eps-inside-root")  # BERT's, fast.ai's lesson
+
+
+def single_mistakes():
+    """Every row of the catalogue on every form, with each decay, with AMSGrad and without."""
+    table = {**AVERAGES, **PLACES}
+    for slug, form, decay, amsgrad in itertools.product(table, FORMS, DECAYS, MAXIMA):
+        own = {name for way in table[slug][1] for name in way}
+        if "placement" in own and form != "outside" or "decay" in own and decay != "none":
+            continue
+        if "amsgrad" in own and amsgrad != "none" or slug == "step-starts-at-0":  # NaN from step 1
+            continue
+        settings = Settings(
+            **USUAL,
+            weight_decay=0.01 if decay != "none" or "decay" in own else 0.0,
+            amsgrad=amsgrad != "none" or "amsgrad" in own,
+        )
+        for number, rule in enumerate(composed([slug], settings, form, decay, amsgrad)):
+            if (slug, form) not in RIGHT_THERE or number:
+                name = f"{slug} {number}, {form}, {decay}, {amsgrad}"
+                yield pytest.param(slug, rule, settings, id=name)
+
+
+SINGLE = list(single_mistakes())
+SOME = random.Random(0).sample(SINGLE, 80)
+REST = [pytest.param(*p.values, id=p.id, marks=pytest.mark.slow) for p in SINGLE if p not in SOME]
+
+
+@pytest.mark.parametrize("slug, rule, settings", SOME + REST)
+def test_every_mistake_is_named_on_every_form(slug, rule, settings):
+    with np.errstate(all="ignore"):
+        path = follow(rule, PROBE.start, PROBE.grads, PROBE.index)
+    found = judge(Observation(PROBE, path), Known(**vars(settings)))
+    assert slug in found.names, found
+    assert found.verdict == "mistake" or slug in ALSO_RIGHT
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("count", [1, 10, 37])
+@pytest.mark.parametrize("frozen", ["mv", "m", "v"])
+def test_a_step_count_that_stays_at_any_number_is_told(frozen, count, form, told):
+    """The steps alone are those of an Adam without corrections at another rate."""
+
+    class Frozen:
+        def __init__(self, params, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+            self.params, self.t = list(params), 0
+            self.m, self.v = ([np.zeros_like(p) for p in self.params] for _ in "mv")
+
+        def step(self, grads):
+            self.t += 1
+            c1 = 1 - 0.9 ** (count if "m" in frozen else self.t)
+            c2 = 1 - 0.999 ** (count if "v" in frozen else self.t)
+            for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
+                m += 0.1 * (g - m)
+                v += 0.001 * (g * g - v)
+                p -= 1e-3 * m / c1 / {
+                    "outside": np.sqrt(v / c2) + 1e-8,
+                    "hat": (np.sqrt(v) + 1e-8) / np.sqrt(c2),
+                    "inside": np.sqrt(v / c2 + 1e-8),
+                    "inside-uncorrected": np.sqrt(v + 1e-8) / np.sqrt(c2),
+                }[form]  # fmt: skip
+
+    found = identify(Frozen, **USUAL if told else {})
+    slug = "step-frozen" if frozen == "mv" else f"step-frozen-for-{frozen}"
+    slug += "-at-1" if (frozen, count) == ("mv", 1) else ""
+    assert set(found.names) == {slug, *(["eps-inside-root"] if form == "inside" else [])}
+    assert found.settings.lr == pytest.approx(1e-3)
+    bases = {"hat": "reordered", "inside-uncorrected": "inside-uncorrected"}
+    assert found.base == bases.get(form, "algorithm-1")

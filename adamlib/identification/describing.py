@@ -24,6 +24,7 @@ from .observing import LONG, WIDE, Observation
 from .reading import Explanation, Known, Rule, Settings, follow
 from .reading.probes import SIZES, STEPS
 from .reading.rules import Correction, inputs
+from .reading.schedules import named
 
 GRADIENTS_SEEN = "gradients from 1e5 down to 1e-12, zeros, changes of sign and of size"
 FURTHER_SEEN = (
@@ -185,27 +186,8 @@ def schedule(rates: tuple[float, ...]) -> str:
     >>> schedule(tuple(0.9**t for t in range(10)))
     'The rate is multiplied by 0.9 at every step.'
     """
-    r = np.array(rates)
-    t = np.arange(1, len(r) + 1)
-    with np.errstate(all="ignore"):
-        factors, inverse, rises = r[1:] / r[:-1], r[0] / r, np.diff(r)
-        slope = np.diff(inverse)
-    if np.ptp(factors) < 1e-6:
-        return f"The rate is multiplied by {factors[0]:.4g} at every step."
-    if np.ptp(slope) < 1e-6 * abs(slope[0]):
-        return f"The rate falls as 1/(1 + {slope[0]:.3g}·(t − 1))."
-    if np.ptp(r * np.sqrt(t)) < 1e-6 * r[0]:
-        return "The rate falls as 1/√t."
-    top = int(np.argmax(r)) or len(r)
-    if top > 1 and np.ptp(rises[: top - 1]) < 1e-6 * r.max() and rises[0] > 0:
-        until = f" until step {top + 1}" if top < len(r) - 1 else ""
-        step = f"by {rises[0]:.3g} of its largest value at every step"
-        return f"The rate is warmed up: it grows {step}{until}."
-    changes = np.flatnonzero(np.abs(rises) > 1e-6) + 2
-    if len(changes) == 1:
-        return f"The rate is multiplied by {r[-1] / r[0]:.4g} in step {changes[0]}."
-    ends = f"from {r[0]:.3g} to {r[-1]:.3g} of its largest value"
-    return f"The rate changes {ends} in {len(r)} steps."
+    ends = f"changes, from {rates[0]:.3g} to {rates[-1]:.3g} of its largest value"
+    return f"The rate {named(rates) or f'{ends} in {len(rates)} steps'}."
 
 
 def remarks(seen: Observation, found: Judgement, told: Known, known: Known) -> Iterator[str]:

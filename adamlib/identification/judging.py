@@ -46,12 +46,12 @@ def judge(seen: Observation, known: Known) -> Judgement:
     if not np.isfinite(seen.path[1:]).any():
         return Judgement("mistake", ("step-starts-at-0",))
     fits = read(seen.path, seen.probe, [known.betas] if known.betas else [])
-    fits = [fit for fit in fits if max(fit.rule.betas) < 1 - 1e-7] or tried(seen, known)
-    fits = [fit for f in fits for fit in everywhere(snapped(f, seen, known))]
-    explained = [(e, fit) for fit in fits for e in explain(fit.rule, known)]
+    fits = [snapped(fit, seen, known) for fit in fits if max(fit.rule.betas) < 1 - 1e-7]
+    explained = explanations(fits, known)
+    if not explained or explained[0][0].contradicted:
+        explained = explanations(tried(seen, known), known) or explained
     if not explained:
         return relative(seen, known) or Judgement("unknown")
-    explained.sort(key=lambda pair: pair[0].cost)
     best, fit = explained[0]
     if is_rmsprop(fit.rule, known):
         return Judgement("dialect", ("rmsprop",), (best,), fit.rule, fit.precision)
@@ -67,9 +67,24 @@ def judge(seen: Observation, known: Known) -> Judgement:
         return found
     if left or not names:
         return Judgement("unknown", rule=fit.rule, leaves=left, nearest=names)
-    explanations = tuple(dict.fromkeys(e for e, _ in likely))
     verdict: Verdict = "dialect" if dialects else "mistake"
-    return Judgement(verdict, names, explanations, fit.rule, fit.precision)
+    alike_ones = tuple(dict.fromkeys(e for e, _ in likely))
+    return Judgement(verdict, names, alike_ones, fit.rule, fit.precision)
+
+
+def explanations(fits: Sequence[Fit], known: Known) -> list[tuple[Explanation, Fit]]:
+    """Explain what fits, the likeliest first."""
+    found: list[tuple[Explanation, Fit]] = []
+    for fit in fits:
+        own = explain(fit.rule, known)
+        found += [(e, fit) for e in own]
+        for place, dear in elsewhere(fit.rule):
+            other = replace(fit, rule=replace(fit.rule, placement=place))
+            there = explain(other.rule, known)
+            least = min((e.cost for e in own), default=np.inf)
+            if there and there[0].cost + dear < least:
+                found += [(e, other) for e in there]
+    return sorted(found, key=lambda pair: pair[0].cost)
 
 
 def snapped(fit: Fit, seen: Observation, known: Known) -> Fit:
@@ -138,12 +153,18 @@ def fits_as_it_is(rule: Rule, seen: Observation) -> Fit | None:
     return None
 
 
-def everywhere(fit: Fit) -> Iterator[Fit]:
-    """Give a fit; where eps is zero, with eps in every place, as nothing tells them apart."""
-    yield fit
-    if fit.rule.eps == 0 and fit.rule.placement == "outside":
-        yield replace(fit, rule=replace(fit.rule, placement="inside"))
-        yield replace(fit, rule=replace(fit.rule, placement="added"))
+def elsewhere(rule: Rule) -> Iterator[tuple[Placement, float]]:
+    """Give the other places of eps with the same steps, and by how much they must be likelier.
+
+    With no correction of v the reordered form is Algorithm 1; with eps = 0 all places are one.
+    """
+    if rule.corrects_v is None and rule.eps and rule.placement == "outside":
+        yield "hat", LIKE
+    if rule.corrects_v is None and rule.eps and rule.placement == "inside":
+        yield "inside-uncorrected", 1 + LIKE  # eps inside is a mistake more often than a form
+    if rule.eps == 0 and rule.placement == "outside":
+        yield "inside", -np.inf
+        yield "added", -np.inf
 
 
 def singles(

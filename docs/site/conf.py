@@ -35,9 +35,10 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 
 html_theme = "furo"
+html_logo = html_favicon = str(HERE.parents[1] / "build" / "site-source" / "_static" / "map.svg")
 html_title = "Adam and its epsilon"
-html_static_path = [str(HERE / "static")]
-html_css_files = ["site.css"]
+html_static_path = [str(HERE / "static"), "_static"]  # what is computed stands beside the pages
+html_css_files = ["regions.css", "site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_math_renderer = "typeset"
 html_copy_source = False
@@ -45,6 +46,6 @@ html_show_sourcelink = False
 html_show_sphinx = False
 html_show_search_summary = False  # it would be fetched, which a browser refuses for file://
 html_theme_options = {"navigation_with_keys": False}
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_exclude = ".linenos, .gp"

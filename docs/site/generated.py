@@ -3,11 +3,16 @@
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 import adamlib
 import material
 import notebooks
+import readme
 from adamlib.conversion import convert_eps
 from adamlib.dialects import DIALECTS, Dialect
+from adamlib.experiments import FirstStepMap, first_step_map
+from adamlib.figures.colours import REGION_COLOURS
 
 STEPS = (1, 10, 100, 1000)
 NAMES = {
@@ -157,6 +162,144 @@ def equations() -> str:
     return "\n".join(lines) + "\n"
 
 
+def course() -> str:
+    """A card for each notebook, from its first cell."""
+    cards = []
+    for path in notebooks.in_order():
+        link, about, _, minutes = readme.row(path, "")[:4]
+        cards.append(f"- **{link}**\n\n  {about}\n\n  {minutes} minutes\n")
+    return "```{container} cards\n" + "\n".join(cards) + "```"
+
+
+def region_style() -> str:
+    """The colours of the map's regions as CSS."""
+    lines = [
+        f"  --region-{name.replace(' ', '-')}: {colour};" for name, colour in REGION_COLOURS.items()
+    ]
+    lines = [line.replace("--region-NaN", "--region-nan") for line in lines]
+    return ":root {\n" + "\n".join(lines) + "\n}\n"
+
+
+def logo() -> str:
+    """The map in small: what the pages have as their sign."""
+    colour = REGION_COLOURS
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<path fill="{colour["held back"]}" d="M0 0h32v25H0z"/>
+<path fill="{colour["too long"]}" d="M0 25V24.5L14 13.6V25z"/>
+<path fill="{colour["arbitrary"]}" d="M14 13.6 23 6.6V25h-9z"/>
+<path fill="{colour["fine"]}" d="M23 6.6 31.5 0H32v25h-9z"/>
+<path fill="{colour["NaN"]}" d="M0 27h4v5H0z"/>
+<path fill="{colour["infinite"]}" d="M4 27h10v5H4z"/>
+<path fill="{colour["arbitrary"]}" d="M14 27h9v5h-9z"/>
+<path fill="{colour["fine"]}" d="M23 27h9v5h-9z"/>
+</svg>
+"""
+
+
+# the map's picture: where it stands in the drawing, in its units
+LEFT, TOP, WIDTH, HEIGHT, GAP, STRIP = 92, 46, 620, 400, 8, 34
+LABELS = {
+    "held back": "held back by eps",
+    "too long": "too long",
+    "arbitrary": "arbitrary",
+    "fine": "fine",
+}
+
+
+def map_picture(data: FirstStepMap) -> str:
+    """The map of the first step as SVG; without g = 0, with the strip for eps = 0."""
+    outcomes = data.outcomes[:, 1:]
+    x = np.linspace(LEFT, LEFT + WIDTH, outcomes.shape[1] + 1)
+    y = np.linspace(TOP + HEIGHT, TOP, outcomes.shape[0])  # from the smallest eps upwards
+    strip = (TOP + HEIGHT + GAP + STRIP, TOP + HEIGHT + GAP)
+    paths: dict[str, list[str]] = {}
+    for row, edges in ((0, strip), *((i, (y[i - 1], y[i])) for i in range(1, len(outcomes)))):
+        for name, first, last in runs(outcomes[row]):
+            low, high = edges
+            paths.setdefault(name, []).append(
+                f"M{x[first]:.4g} {low:.4g}H{x[last]:.4g}V{high:.4g}H{x[first]:.4g}z"
+            )
+    shapes = "".join(
+        f'<path fill="{REGION_COLOURS[name]}" d="{"".join(parts)}"/>'
+        for name, parts in paths.items()
+    )
+    return (
+        f'<div class="map" id="first-step-map"><svg viewBox="0 0 760 540" role="img" '
+        f'aria-labelledby="map-title"><title id="map-title">{MAP_ALT}</title>'
+        f'<g shape-rendering="crispEdges">{shapes}</g>{map_words(data, strip)}</svg></div>'
+    )
+
+
+MAP_ALT = (
+    "Map of the first step of Adam in float32, over the size of the gradient and eps. Above the "
+    "diagonal eps = |g| the step is held back. Below it, from small to large gradients: too long, "
+    "arbitrary, fine. With eps = 0: NaN, infinite, arbitrary, fine. The default eps, 1e-8, cuts "
+    "the corner of the arbitrary region."
+)
+
+
+def runs(row: np.ndarray) -> list[tuple[str, int, int]]:
+    """Stretches of the same entry: (entry, first, one after the last).
+
+    >>> runs(np.array(["a", "a", "b"]))
+    [('a', 0, 2), ('b', 2, 3)]
+    """
+    cuts = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist(), len(row)]
+    return [(str(row[i]), i, j) for i, j in zip(cuts, cuts[1:], strict=False)]
+
+
+def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
+    """The labels of the regions, the axes, and the line of the default."""
+    decades_x, decades_y = np.log10(data.grads[1:]), np.log10(data.eps[1:])
+
+    def across(decade: float) -> float:
+        return LEFT + WIDTH * (decade - decades_x[0]) / (decades_x[-1] - decades_x[0])
+
+    def up(decade: float) -> float:
+        return TOP + HEIGHT - HEIGHT * (decade - decades_y[0]) / (decades_y[-1] - decades_y[0])
+
+    words = []
+    for name, text in LABELS.items():
+        rows, columns = np.nonzero(data.outcomes[1:, 1:] == name)
+        words.append(
+            f'<text class="on-map" text-anchor="middle" font-size="17" '
+            f'x="{across(decades_x[columns].mean()):.1f}" y="{up(decades_y[rows].mean()):.1f}">'
+            f"{text}</text>"
+        )
+    middle = (strip[0] + strip[1]) / 2 + 6
+    for name, text in (("infinite", "±∞"), ("NaN", "NaN")):
+        at = decades_x[data.outcomes[0, 1:] == name].mean()
+        size = 17 if name == "infinite" else 11
+        words.append(
+            f'<text class="on-dark" text-anchor="middle" font-size="{size}" x="{across(at):.1f}" '
+            f'y="{middle:.1f}">{text}</text>'
+        )
+    for decade in range(-40, 1, 8):
+        power = "1" if decade == 0 else f"1e{decade}"
+        words.append(
+            f'<text text-anchor="middle" font-size="14" x="{across(decade):.1f}" '
+            f'y="{strip[0] + 19:.1f}">{power}</text><text text-anchor="end" font-size="14" '
+            f'x="{LEFT - 8}" y="{up(decade) + 5:.1f}">{power}</text>'
+        )
+    line = up(-8)
+    words += [
+        f'<path class="default-line" d="M{LEFT} {line:.1f}H{LEFT + WIDTH}"/>',
+        f'<text class="on-map" font-size="14" x="{LEFT + 10}" y="{line - 7:.1f}">eps = 1e-8, the '
+        "default</text>",
+        f'<text text-anchor="end" font-size="14" x="{LEFT - 8}" y="{middle:.1f}">0</text>',
+        f'<text text-anchor="middle" font-size="16" x="{LEFT + WIDTH / 2}" y="{strip[0] + 44}">'
+        "size of the gradient |g|</text>",
+        f'<text font-size="16" x="{LEFT}" y="{TOP - 16}">eps, in the units of the gradient</text>',
+    ]
+    return "".join(words)
+
+
+def fill_front_page(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    text = text.replace("<!-- map -->", map_picture(first_step_map(np.float32)))
+    page.write_text(text.replace("<!-- course -->", course()), encoding="utf-8")
+
+
 def modules() -> list[str]:
     """The public modules and what stands in their packages, in reading order."""
     names = []
@@ -212,3 +355,8 @@ def write(source: Path) -> None:
     }
     for page, text in pages.items():
         (source / page).write_text(text, encoding="utf-8")
+    fill_front_page(source / "index.md")
+    static = source / "_static"
+    static.mkdir()
+    (static / "regions.css").write_text(region_style(), encoding="utf-8")
+    (static / "map.svg").write_text(logo(), encoding="utf-8")

@@ -4,6 +4,7 @@ A link to a cell, ``05_words.ipynb#cell-id=corner``, becomes one to the label ``
 """
 
 import ast
+import base64
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -17,6 +18,7 @@ import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
 TO_A_MODULE = re.compile(r"\]\(\.\./adamlib/([\w/]+)\.py\)")
+QUOTED = re.compile(r"<!-- (figure|output) (\d\d) ([\w-]+) -->")
 EQUATION = re.compile(r"\$\$(.*?\\tag\{(\w+)\}.*?)\$\$", re.DOTALL)
 
 
@@ -127,6 +129,31 @@ def used(tree: ast.AST, names: dict[str, str]) -> set[str]:
     return found
 
 
+def quoted(source: Path, kind: str, number: str, cell_id: str) -> str:
+    """What a cell shows, for a page that quotes it: its printed lines, or its figure."""
+    (path,) = notebooks.FOLDER.glob(f"{number}_*.ipynb")
+    (cell,) = [cell for cell in notebooks.read(path).cells if cell.id == cell_id]
+    if kind == "output":
+        printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        return f"```text\n{printed.rstrip()}\n```"
+    (output,) = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    name = f"{label(number, cell_id)}.png"
+    (source / name).write_bytes(base64.b64decode(output.data["image/png"]))
+    size = output.metadata["image/png"]
+    return (
+        f"```{{image}} /{name}\n:alt: {size['alt']}\n:width: {size['width']}px\n"
+        f":height: {size['height']}px\n```"
+    )
+
+
+def quote_cells(source: Path) -> None:
+    """Put what cells show into the pages that ask for it."""
+    for page in source.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        new = QUOTED.sub(lambda found: quoted(source, *found.groups()), text)
+        page.write_text(with_site_links(new), encoding="utf-8")
+
+
 def write(source: Path) -> None:
     """Write the notebooks and the glossary, and the picture that they share."""
     folder = source / "notebooks"
@@ -135,3 +162,4 @@ def write(source: Path) -> None:
         nbformat.write(anchored(path), folder / path.name)
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     (source / "glossary.md").write_text(with_site_links(glossary, up=""), encoding="utf-8")
+    quote_cells(source)

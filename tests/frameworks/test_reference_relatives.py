@@ -1,4 +1,4 @@
-"""Every relative of Adam beside code from PyPI: optax, Keras, pytorch_optimizer."""
+"""Every relative of Adam beside code from PyPI: optax, Keras, river, pytorch_optimizer."""
 
 import pytest
 
@@ -35,6 +35,13 @@ def optax(name, decays=False, eps_root=False, **fixed):
     return make
 
 
+def river_nadam(lr, betas, eps, weight_decay):
+    import river.optim
+
+    nadam = river.optim.Nadam(lr, *betas, eps)
+    return lambda params, grads: [*nadam.step(*map(dict, map(enumerate, (params, grads)))).values()]
+
+
 def optax_adafactor(lr, betas, eps, weight_decay):
     import optax
 
@@ -56,6 +63,7 @@ CASES = {
     "optax yogi": ("yogi", optax("yogi"), None),
     "optax adafactor": ("adafactor-optax", optax_adafactor, "its own"),
     "keras Nadam": ("nadam-keras", keras("Nadam"), "before"),
+    "river Nadam": ("nadam-blog", river_nadam, None),
     "keras Adamax": ("adamax-keras", keras("Adamax"), "before"),
     "AdaBelief": ("adabelief", elsewhere("AdaBelief"), "before"),
     "AdaBelief L2": ("adabelief", elsewhere("AdaBelief", weight_decouple=False), "L2"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations, product
 from math import isclose
 from typing import Any
@@ -96,6 +97,22 @@ class Written:
             return None
         m, v = (x if x and not x.frozen else None for x in (m, v))
         return _normal(form, (a, c), (m, v), (of_m, of_v), (c1, c2), self.factor)
+
+
+    def may_be(self, rule: Rule) -> bool:
+        """Whether the corrections of a rule may come of it, by their clocks and powers."""
+        if not all(rule.betas):  # 1 − 0ᵗ is 1, whatever the clock
+            return True
+        for base, clock, power, corrects in (
+            (self.base_m, self.clock_m, 1.0, rule.corrects_m),
+            (self.base_v, self.clock_v, self.power_v, rule.corrects_v),
+        ):
+            plain = base is None or clock.startswith("frozen")
+            if plain is not (corrects is None):
+                return False
+            if corrects and (corrects.clock, corrects.power) != (clock, power):
+                return False
+        return True
 
 
 def _scales(form: Rule, of_m: float, of_v: float) -> bool:
@@ -394,18 +411,16 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
     found = []
     for e, normal in _explain_averages(rule, known, most):
         e = _explain_decay(e, normal, rule, known).more(placed, amsgrad=rule.amsgrad != "none")
-        if rule.decay == "after" and rule.placement == "hat" and WRONG_PLACE in e.slugs:
+        if (rule.decay, rule.placement, rule.amsgrad) == ("after", "hat", "none"):
             # the reordered form has AdamW's decay after the step in transformers
-            e = replace(e, slugs=tuple(s for s in e.slugs if s != WRONG_PLACE), cost=e.cost - 1)
+            slugs = tuple(s for s in e.slugs if s != "decay-in-the-wrong-place")
+            e = replace(e, slugs=slugs, cost=e.cost - 1)
         if known.amsgrad and rule.amsgrad == "none":
             e = e.more(["amsgrad-max-not-kept"], amsgrad=True)
         elif known.amsgrad is False and rule.amsgrad != "none":
             e = e.more(contradicted="amsgrad")
         found.append(replace(e, slugs=tuple(s for s in MISTAKES if s in e.slugs)))
     return sorted(found, key=lambda e: e.cost)
-
-
-WRONG_PLACE = "decay-in-the-wrong-place"
 
 
 def bare(rule: Rule) -> Rule:
@@ -426,14 +441,43 @@ def _explain_averages(rule: Rule, known: Known, most: int) -> "list[tuple[Explan
     """Explain the averages, the corrections, lr and eps."""
     found: list[tuple[Explanation, Normal]] = []
     for count in range(most + 1):
-        for slugs in combinations(AVERAGES, count):
-            for ways in product(*(AVERAGES[slug][1] for slug in slugs)):
-                changes = {k: v for way in ways for k, v in way.items()}
-                if len(changes) == sum(map(len, ways)):  # else two change the same thing
-                    found += _as_written(rule, known, slugs, Written(**changes))
+        for slugs, written in (*_written(count), *(_frozen_at(rule, known) if count == 1 else ())):
+            if written.may_be(rule):
+                found += _as_written(rule, known, slugs, written)
         if count and found and min(e.cost for e, _ in found) < count + 1:
             break
     return found
+
+
+@cache
+def _written(count: int) -> "list[tuple[tuple[str, ...], Written]]":
+    """All that may be written with so many mistakes."""
+    found = []
+    for slugs in combinations(AVERAGES, count):
+        for ways in product(*(AVERAGES[slug][1] for slug in slugs)):
+            changes = {k: v for way in ways for k, v in way.items()}
+            if len(changes) == sum(map(len, ways)):  # else two change the same thing
+                found.append((slugs, Written(**changes)))
+    return found
+
+
+def _frozen_at(rule: Rule, known: Known) -> "Iterator[tuple[tuple[str], Written]]":
+    """A step count that stays at any number, where the rate that is known tells it."""
+    if known.lr is None or rule.rates:
+        return
+    beta1, beta2 = known.betas or rule.betas
+    n = np.arange(1, 10001)
+    left1, left2 = beta1**n, beta2**n
+    c1, c2 = 1 - left1, (1 - left2) ** rule.power
+    enough = (left1 > 1e-3) | (left2 > 1e-3)  # of a correction is left
+    for slug, of_lr, clocks in (
+        ("step-frozen", c2 / c1, ("clock_m", "clock_v")),
+        ("step-frozen-for-m", 1 / c1, ("clock_m",)),
+        ("step-frozen-for-v", c2, ("clock_v",)),
+    ):
+        same = np.isclose(known.lr * of_lr, rule.lr, 1e-6, 0) & enough
+        for count in set(n[same].tolist()) - set(FROZEN):
+            yield (slug,), Written(**dict.fromkeys(clocks, f"frozen {count}"))  # type: ignore[arg-type]
 
 
 def _as_written(
@@ -450,6 +494,7 @@ def _as_written(
             continue
         # what is known settles it, then few mistakes, then numbers that somebody would type
         cost = len(slugs) + 1.5 * (known.betas is None and betas[0] > betas[1])
+        cost += 1.5 * (betas == (0, 0) and known.betas != (0, 0))  # rather reset than asked for
         cost += UGLY * sum(max(0, digits(x) - 2) for x in (lr, eps, *(1 - b for b in betas)) if x)
         e = Explanation(slugs, Settings(lr, betas, eps), cost=cost)
         for name in ("lr", "betas", "eps"):

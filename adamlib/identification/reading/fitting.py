@@ -37,6 +37,7 @@ def same(path: NDArray, other: NDArray) -> NDArray:
     return (path[1:] == other[1:]) | (np.isnan(path[1:]) & np.isnan(other[1:]))
 
 
+@np.errstate(all="ignore")
 def off_by(
     rule: Rule, path: NDArray, grads: NDArray, index: NDArray, unit: float, state_unit: float = 0.0
 ) -> tuple[NDArray, NDArray, NDArray]:

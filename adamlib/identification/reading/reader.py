@@ -347,21 +347,26 @@ class Reader:
         """The rule with the bounds that fit best."""
         if not rule.input.startswith("clipped"):
             return [rule]
-        bounds = 10.0 ** np.arange(-6, 5, 0.1)
+        logs = np.arange(-6.0, 5.0)
         if rule.input != "clipped by value" and rule.eps:  # eps is read in units of it
-            bounds = np.append(bounds, rule.bound * 1e-8 / rule.eps)
+            logs = np.append(logs, np.log10(rule.bound * 1e-8 / rule.eps))
+        offs = np.array([self._off_with_bound(rule, x) for x in logs])
+        if not offs.min() < 0.2:
+            return []
+        near = logs[np.argsort(offs, kind="stable")[:2]]
+        logs = np.unique(np.concatenate([x + np.arange(-0.4, 0.5, 0.2) for x in near]).round(6))
+        best = sorted(logs, key=lambda x: self._off_with_bound(rule, x))[:2]
+        return [with_bound(rule, float(10**x)) for x in best]
+
+    def _off_with_bound(self, rule: Rule, log: float) -> float:
+        """How far steps are off with a bound, on average, at most 1."""
         names = [n for n in self.probe.names if "at" not in n and n not in BLOCK]
         columns = self.probe.at(*names)
-        taken, index = self.u[:, columns], self.index[columns]
-        offs, rules = [], []
-        for bound in bounds:
-            trial = with_bound(rule, float(bound))
-            grads = inputs(trial, self.probe.grads, self.index)[:, columns]
-            bare = replace(trial, input="given")
-            off = self._steps(bare, np.zeros(len(columns)), grads, index) - taken
-            offs.append(float(np.nanmean(np.minimum(np.abs(off / taken), 1.0))))
-            rules.append(trial)
-        return [rules[i] for i in np.argsort(offs, kind="stable")[:2]]
+        taken, trial = self.u[:, columns], with_bound(rule, float(10**log))
+        grads = inputs(trial, self.probe.grads, self.index)[:, columns]
+        bare = replace(trial, input="given")
+        off = self._steps(bare, np.zeros(len(columns)), grads, self.index[columns]) - taken
+        return float(np.nanmean(np.minimum(np.abs(off / taken), 1.0)))
 
     # weight decay: what moves a parameter whose gradient is zero.
 

@@ -88,6 +88,20 @@ def depart_literal(translator: HTML5Translator, node: nodes.literal) -> None:
         translator.body.append("</a>")
 
 
+def visit_image(translator: HTML5Translator, node: nodes.image) -> None:
+    """A figure links to itself, so that it can be looked at in full size."""
+    HTML5Translator.visit_image(translator, node)
+    html = translator.body[-1]
+    source = re.search(r'src="([^"]+)"', html)
+    if source and not isinstance(node.parent, nodes.reference):
+        lazy = html.replace("<img ", '<img loading="lazy" decoding="async" ', 1)
+        translator.body[-1] = f'<a class="figure" href="{source[1]}">{lazy}</a>'
+
+
+def depart_image(translator: HTML5Translator, node: nodes.image) -> None:
+    HTML5Translator.depart_image(translator, node)
+
+
 def read_names(app: Sphinx) -> None:
     app.env.course_names = {
         f"notebooks/{path.stem}": material.names_in(notebooks.read(path))
@@ -100,5 +114,6 @@ def setup(app: Sphinx) -> dict[str, object]:
         nodes.literal_block, override=True, html=(visit_literal_block, depart_literal_block)
     )
     app.add_node(nodes.literal, override=True, html=(visit_literal, depart_literal))
+    app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.connect("builder-inited", read_names)
     return {"parallel_read_safe": True, "parallel_write_safe": False}
