@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+COMPUTED = HERE.parents[1] / "build" / "site-source" / "_static"  # by generated.py
 sys.path.insert(0, str(HERE))
 
 import adamlib  # noqa: E402
@@ -35,9 +36,9 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 
 html_theme = "furo"
-html_logo = html_favicon = str(HERE.parents[1] / "build" / "site-source" / "_static" / "map.svg")
+html_logo = html_favicon = str(COMPUTED / "map.svg")
 html_title = "Adam and its epsilon"
-html_static_path = [str(HERE / "static"), "_static"]  # what is computed stands beside the pages
+html_static_path = [str(HERE / "static"), str(COMPUTED)]
 html_css_files = ["regions.css", "site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_math_renderer = "typeset"

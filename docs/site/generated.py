@@ -270,15 +270,17 @@ def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
     for name, text in (("infinite", "±∞"), ("NaN", "NaN")):
         at = decades_x[data.outcomes[0, 1:] == name].mean()
         size = 17 if name == "infinite" else 11
+        narrow = " narrow" if name == "NaN" else ""
         words.append(
-            f'<text class="on-dark" text-anchor="middle" font-size="{size}" x="{across(at):.1f}" '
+            f'<text class="on-dark{narrow}" text-anchor="middle" font-size="{size}" x="{across(at):.1f}" '
             f'y="{middle:.1f}">{text}</text>'
         )
-    for decade in range(-40, 1, 8):
+    for place, decade in enumerate(range(-40, 1, 8)):
         power = "1" if decade == 0 else f"1e{decade}"
+        rank = ' class="second"' if place % 2 == 0 else ""  # left out where the screen is narrow
         words.append(
-            f'<text text-anchor="middle" font-size="14" x="{across(decade):.1f}" '
-            f'y="{strip[0] + 19:.1f}">{power}</text><text text-anchor="end" font-size="14" '
+            f'<text{rank} text-anchor="middle" font-size="14" x="{across(decade):.1f}" '
+            f'y="{strip[0] + 19:.1f}">{power}</text><text{rank} text-anchor="end" font-size="14" '
             f'x="{LEFT - 8}" y="{up(decade) + 5:.1f}">{power}</text>'
         )
     line = up(-8)
