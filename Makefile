@@ -30,7 +30,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
-        test-packages test-upstream bench clean
+        test-packages test-upstream bench site test-site clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,16 @@ bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
 	@failed=0; for script in $(BENCHMARKS); do \
 	    echo "== $$script"; $(PY) benchmarks/$$script.py || failed=1; \
 	done; exit $$failed
+
+site: $(READY)  ## the course as pages, from the stored outputs, in build/site (needs Node.js)
+	@$(PY) -c "import myst_nb, furo, sphinx_copybutton" 2>/dev/null || \
+	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
+	    -c constraints.txt $(PIP_ARGS) -e ".[site]"
+	@$(PY) docs/site/build.py
+
+test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
+	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) -m pytest tests/site $(PYTEST_ARGS)
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots

@@ -29,6 +29,7 @@ myst_enable_extensions = ["dollarmath", "deflist"]
 myst_links_external_new_tab = False
 suppress_warnings = ["config.cache"]
 
+default_role = "py:obj"  # `name` in a docstring
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False

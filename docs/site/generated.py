@@ -86,7 +86,7 @@ def entry(dialect: Dialect) -> str:
 
 | | |
 |---|---|
-| **Divides by** | `{dialect.quotient}` |
+| **Step, in units of lr** | `{dialect.quotient}` |
 | **Default eps** | {eps} |
 | **Corrects** | {" and ".join(moments) or "nothing"} |
 | **AMSGrad** | {dialect.amsgrad or "has none"} |
@@ -109,7 +109,7 @@ those with a version beside *Checked against* take the same steps as that librar
 [counts how many different updates they are](#nb07-groups). Have you an Adam of unknown origin?
 [`identify` runs it and says whose it is](#nb07-own-file-run).
 
-| Framework | Divides by | Default eps |
+| Framework | Step, in units of lr | Default eps |
 |---|---|---|
 """
     rows = [
@@ -151,7 +151,7 @@ def equations() -> str:
             here = name
             title = notebooks.title(notebooks.read(notebooks.FOLDER / name))
             lines += ["", f"## [{title}](notebooks/{name})"]
-        one_line = " ".join(tex.split()).replace(rf"\tag{{{number}}}", "")
+        one_line = " ".join(tex.split())
         page = f"notebooks/{name.removesuffix('.ipynb')}.html"
         lines += [
             "",

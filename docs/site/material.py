@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
 TO_A_MODULE = re.compile(r"\]\(\.\./adamlib/([\w/]+)\.py\)")
 QUOTED = re.compile(r"<!-- (figure|output) (\d\d) ([\w-]+) -->")
-EQUATION = re.compile(r"\$\$(.*?\\tag\{(\w+)\}.*?)\$\$", re.DOTALL)
+DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+TAG = re.compile(r"\\tag\{(\w+)\}")
 
 
 def label(number: str, cell: str) -> str:
@@ -60,12 +61,13 @@ def anchored(path: Path) -> NotebookNode:
 
 
 def equations() -> Iterator[tuple[str, str, str]]:
-    """(Notebook's file name, number, TeX) of every numbered equation, in reading order."""
+    """(notebook's file name, number, TeX) of every numbered equation, in reading order."""
     for path in notebooks.in_order():
         for cell in notebooks.read(path).cells:
             if cell.cell_type == "markdown":
-                for found in EQUATION.finditer(cell.source):
-                    yield path.name, found[2], found[1].strip()
+                for tex in DISPLAYED.findall(cell.source):
+                    if tag := TAG.search(tex):
+                        yield path.name, tag[1], TAG.sub("", tex).strip()
 
 
 def imported(tree: ast.AST) -> dict[str, str]:

@@ -51,12 +51,21 @@ def add_uses(
         lines += ["", f"*In notebooks* {', '.join(links)}", ""]
 
 
+def skip(
+    app: Sphinx, kind: str, name: str, thing: object, skipped: bool, options: object
+) -> bool | None:
+    """Leave out the fields of named tuples, which Python describes by their number."""
+    number = (getattr(thing, "__doc__", None) or "").startswith("Alias for field number")
+    return True if number else None
+
+
 def read_uses(app: Sphinx) -> None:
     app.course_uses = material.uses()
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.connect("builder-inited", read_uses)
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", mend, priority=100)
     app.connect("autodoc-process-docstring", add_uses, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
