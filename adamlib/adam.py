@@ -176,8 +176,9 @@ def adam_step(
     step = state.step + 1
     numbers = coefficients(step, lr, betas, eps, weight_decay)
     moments = state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq if amsgrad else None
-    param, *new = update(xp, rule, param, grad, *moments, numbers, decoupled_weight_decay, maximize)
-    return _as_arrays(xp, param, AdamState(step, *new))
+    flags = decoupled_weight_decay, maximize
+    new_param, *new = update(xp, rule, param, grad, *moments, numbers, *flags)
+    return _as_given(xp, param, new_param, AdamState(step, *new))
 
 
 def coefficients(
@@ -246,17 +247,12 @@ def _scalar_or_like(xp: Any, name: str, value: Array, param: Array) -> Number:
     return xp.asarray(value, dtype=param.dtype)
 
 
-def _as_arrays(xp: Any, param: Array, state: AdamState) -> tuple[Array, AdamState]:
-    """Turn the scalars that NumPy makes of 0-d arrays back into arrays."""
-    if param.ndim:
+def _as_given(xp: Any, given: Array, param: Array, state: AdamState) -> tuple[Array, AdamState]:
+    """Turn NumPy's results into what was given: 0-d arrays, and another order of bytes."""
+    if given.ndim and (not isinstance(given, np.ndarray) or given.dtype.isnative):
         return param, state
-    largest = state.max_exp_avg_sq
-    return xp.asarray(param), AdamState(
-        state.step,
-        xp.asarray(state.exp_avg),
-        xp.asarray(state.exp_avg_sq),
-        None if largest is None else xp.asarray(largest),
-    )
+    moments = (xp.asarray(moment, dtype=given.dtype) for moment in state.moments)
+    return xp.asarray(param, dtype=given.dtype), AdamState(state.step, *moments)
 
 
 def _complex_step(
@@ -286,7 +282,8 @@ def _join(xp: Any, real: Array, imag: Array) -> Array:
     if hasattr(xp, "complex"):  # torch
         return xp.complex(real, imag)
     if isinstance(real, (np.ndarray, np.generic)):
-        joined = np.empty(real.shape, dtype=np.result_type(real.dtype, np.complex64))
+        dtype = np.result_type(real.dtype, np.complex64).newbyteorder(real.dtype.byteorder)
+        joined = np.empty(real.shape, dtype)
         joined.real, joined.imag = real, imag
         return joined
     return real + 1j * imag  # the standard has no other way

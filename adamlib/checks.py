@@ -5,19 +5,39 @@ changed. ``what was given (what was expected)`` is the form where torch has no w
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Rational, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
-from .state import AdamState, Array
+from .state import MOST_STEPS, AdamState, Array
 
 if TYPE_CHECKING:
     from .dialects import Dialect
 
 NUMPY = array_namespace(np.empty(0))  # known, as a small step is slowed by asking
+LARGEST = np.float64(sys.float_info.max)  # of NumPy, so that no array is rounded to compare
+
+
+def shown(value: object, of: Callable[[object], str] = str) -> str:
+    """Return what a refusal prints of a value: of numbers in many digits the first ones.
+
+    >>> shown(10**400)
+    '100000000000… (401 digits)'
+    """
+    try:
+        text = of(value)
+    except ValueError:  # Python prints no more than 4300 digits
+        return "a number of thousands of digits"
+    if len(text) > 100 and isinstance(value, Rational):
+        return f"{text[:12]}… ({len(text)} digits)"
+    if len(text) > 200 and isinstance(value, (str, list, tuple, dict)):
+        return f"{text[:200]}…"
+    return text
+
 
 # --- one value -----------------------------------------------------------------------------------
 
@@ -32,14 +52,14 @@ def one_of(what: str, value: object, choices: Iterable[object]) -> None:
     choices = tuple(choices)
     if value not in choices:
         raise ValueError(
-            f"Unknown {what}: {value!r} (expected one of {', '.join(map(str, choices))})"
+            f"Unknown {what}: {shown(value, repr)} (expected one of {', '.join(map(str, choices))})"
         )
 
 
 def check_flag(name: str, value: object) -> None:
     """Refuse what is not a bool."""
     if value is not True and value is not False and not isinstance(value, np.bool_):
-        raise TypeError(f"{name} must be a bool, got {value!r}")
+        raise TypeError(f"{name} must be a bool, got {shown(value, repr)}")
 
 
 def is_real(value: object) -> bool:
@@ -52,18 +72,26 @@ def is_real(value: object) -> bool:
 def check_range(name: str, words: str, value: Any, allow_arrays: bool = False) -> None:
     """Refuse what is not a finite number, 0 or more; ``words`` are torch's for it."""
     if is_real(value):
-        in_range = 0.0 <= value < math.inf
+        in_range = 0.0 <= value and _as_float(value) < math.inf
     elif type(value) is np.ndarray and value.dtype.kind == "f" and (allow_arrays or not value.ndim):
-        in_range = bool(((value >= 0) & (value < math.inf)).all())  # as below, and faster
+        in_range = bool(((value >= 0) & (value <= LARGEST)).all())  # as below, and faster
     elif is_array_api_obj(value) and (allow_arrays or value.ndim == 0):
         xp = array_namespace(value)
         if not xp.isdtype(value.dtype, "real floating"):
             raise TypeError(f"{name} must hold real floats, got dtype {value.dtype}")
         in_range = bool(xp.all((value >= 0) & xp.isfinite(value)))
     else:
-        raise TypeError(f"{name} must be a real number, got {value!r}{_hint(value)}")
+        raise TypeError(f"{name} must be a real number, got {shown(value, repr)}{_hint(value)}")
     if not in_range:
-        raise ValueError(f"Invalid {words}: {value}")
+        raise ValueError(f"Invalid {words}: {shown(value)}")
+
+
+def _as_float(value: Any) -> float:
+    """Return a number as a float: infinity where it is one of Python's that no float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _hint(value: object) -> str:
@@ -80,21 +108,30 @@ def check_count(what: str, value: Any, lowest: int) -> None:
     ValueError: Invalid number of steps: -1 (expected 0 or more)
     """
     if not isinstance(value, Integral) or value is True or value < lowest:
-        raise ValueError(f"Invalid {what}: {value} (expected {lowest} or more)")
+        raise ValueError(f"Invalid {what}: {shown(value)} (expected {lowest} or more)")
 
 
 def check_steps(step: Any, lowest: int) -> None:
     """Refuse a step t, or an array of them, that is not a whole number from ``lowest`` on."""
-    if type(step) is int and step >= lowest:
+    if type(step) is int and lowest <= step <= MOST_STEPS:
         return
+    if type(step) is int:
+        expected = f"{lowest} or more" if step < lowest else "at most 2**53"
+        raise ValueError(f"Invalid step: {shown(step)} (expected {expected})")
     steps = np.asarray(step)
     whole = steps.dtype.kind in "iu" or (
         steps.dtype.kind == "f" and bool(np.all(steps == np.floor(steps)))
     )
     if not whole:
-        raise TypeError(f"step must be a whole number, got {step!r}")
+        raise TypeError(f"step must be a whole number, got {shown(step, repr)}")
     if np.any(steps < lowest):
         raise ValueError(f"Invalid step: {step} (expected {lowest} or more)")
+
+
+def check_steps_left(name: str, step: int) -> None:
+    """Refuse one step more where the count of them cannot be larger."""
+    if step >= MOST_STEPS:
+        raise ValueError(f"{name} has taken 2**53 steps or more (expected fewer)")
 
 
 # --- betas ---------------------------------------------------------------------------------------
@@ -105,17 +142,19 @@ def check_beta(beta: Any) -> None:
     if type(beta) is float and 0.0 <= beta < 1.0:
         return
     if not is_real(beta):
-        raise TypeError(f"beta must be a real number, got {beta!r}")
+        raise TypeError(f"beta must be a real number, got {shown(beta, repr)}")
     if not 0.0 <= beta < 1.0:
-        raise ValueError(f"Invalid beta parameter: {beta} (expected 0 <= beta < 1)")
+        raise ValueError(f"Invalid beta parameter: {shown(beta)} (expected 0 <= beta < 1)")
 
 
 def check_beta_at(index: int, beta: Any) -> None:
     """Refuse one of a pair of decay rates outside [0, 1), in torch's words."""
     if not is_real(beta) and not _is_real_array(beta):
-        raise TypeError(f"betas[{index}] must be a real number, got {beta!r}{_hint(beta)}")
+        raise TypeError(
+            f"betas[{index}] must be a real number, got {shown(beta, repr)}{_hint(beta)}"
+        )
     if not 0.0 <= beta < 1.0:
-        raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+        raise ValueError(f"Invalid beta parameter at index {index}: {shown(beta)}")
 
 
 def check_pair(betas: Any) -> None:
@@ -126,7 +165,9 @@ def check_pair(betas: Any) -> None:
         is_sequence = hasattr(betas, "__getitem__") and not isinstance(betas, (str, bytes, Mapping))
         is_pair = is_sequence and getattr(betas, "ndim", 1) == 1 and len(betas) == 2
     if not is_pair:
-        raise TypeError(f"betas must be a pair of real numbers, got {betas!r}{_hint(betas)}")
+        raise TypeError(
+            f"betas must be a pair of real numbers, got {shown(betas, repr)}{_hint(betas)}"
+        )
 
 
 def _is_real_array(value: Any) -> bool:
@@ -197,7 +238,10 @@ def check_arrays(param: Array, grad: Array, state: AdamState, amsgrad: bool) -> 
     if not isinstance(state, AdamState):
         raise TypeError(f"state must be an AdamState, got {type(state).__name__}")
     if type(state.step) is not int or state.step < 0:
-        raise ValueError(f"state.step must be a whole number, 0 or more, got {state.step!r}")
+        raise ValueError(
+            f"state.step must be a whole number, 0 or more, got {shown(state.step, repr)}"
+        )
+    check_steps_left("param", state.step)
     if amsgrad and state.max_exp_avg_sq is None:
         raise ValueError(
             "amsgrad=True needs a state with max_exp_avg_sq "

@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 
 from .adam import coefficients, update
 from .checkpoints import (
-    CHECKPOINT_FORMAT,
     as_path,
     check_like,
     checked_options,
     parse_state_dict,
-    read_whole,
-    write_whole,
+    read_checkpoint,
+    write_checkpoint,
 )
-from .checks import check_amsgrad_held, one_of
+from .checks import check_amsgrad_held, check_steps_left, one_of
 from .dialects import Dialect, dialect_name, find_dialect
 from .state import HYPERPARAMETERS, MOMENTS, SIZES, moments_used
 
@@ -140,13 +139,12 @@ class Adam:
         options = self._options or self._hyperparameters()
         amsgrad = options["amsgrad"]
         ready = [
-            (i, param, grad, self._moments_of(i, param, amsgrad))
+            (i, param, grad, self._next_step(i), self._moments_of(i, param, amsgrad))
             for i, param, grad in self._pair(grads)
         ]
         kernels = _kernels(self.backend)
         arguments: dict[int, tuple] = {}  # of a step, the same for all parameters that take it
-        for i, param, grad, moments in ready:
-            step = self._steps.get(i, 0) + 1
+        for i, param, grad, step, moments in ready:
             if kernels and kernels.can_step(param, options):
                 if step not in arguments:
                     arguments[step] = kernels.kernel_arguments(step, options)
@@ -156,6 +154,11 @@ class Adam:
             else:
                 _step_in_blocks(param, grad, moments, step, options)
             self._steps[i], self._moments[i] = step, moments
+
+    def _next_step(self, i: int) -> int:
+        step = self._steps.get(i, 0)
+        check_steps_left(f"params{self._names[i]}", step)
+        return step + 1
 
     def _moments_of(self, i: int, param: NDArray, amsgrad: bool) -> list[NDArray]:
         moments = self._moments.get(i)
@@ -252,13 +255,21 @@ class Adam:
         ValueError, TypeError
             What does not fit: ``state[0]['exp_avg'] has shape (3,) (expected (2,))``.
         """
-        names = list(self.params) if isinstance(self.params, dict) else None
-        options, saved = parse_state_dict(state_dict, self._params, names)
+        options, saved = parse_state_dict(state_dict, self._params, self._given_names())
+        copies = {i: (step, [m.copy() for m in moments]) for i, (step, moments) in saved.items()}
+        self._take_over(options, copies)
+
+    def _take_over(
+        self, options: dict[str, Any], saved: dict[int, tuple[int, list[NDArray]]]
+    ) -> None:
         self._steps = {i: step for i, (step, _) in saved.items()}
-        self._moments = {i: [m.copy() for m in moments] for i, (_, moments) in saved.items()}
+        self._moments = {i: moments for i, (_, moments) in saved.items()}
         self._prepared = {}
         for name, value in options.items():
             setattr(self, name, value)
+
+    def _given_names(self) -> list[str] | None:
+        return list(self.params) if isinstance(self.params, dict) else None
 
     def save(self, path: str | os.PathLike) -> None:
         """Write parameters, state and hyperparameters to exactly that path.
@@ -269,19 +280,21 @@ class Adam:
         Parameters
         ----------
         path : str or path
-            A file in an existing folder; replaced if it exists.
+            A file in an existing folder; replaced if it exists, with the same mode and through
+            links. What saves of this path left behind that were killed is removed.
 
         Raises
         ------
+        ValueError
+            ``path is '' (expected the name of a file)``.
         OSError
-            What the file system says; a file already there is then untouched.
+            What the file system says; a file already there is then untouched. What is no regular
+            file, as a device or a pipe, is not replaced, nor is a file that may not be written.
         """
-        state = self.state_dict()
-        header = {"format": CHECKPOINT_FORMAT, "param_groups": state["param_groups"]}
-        arrays = {f"param/{i}": param for i, param in enumerate(self._params)}
-        for i, entries in state["state"].items():
-            arrays |= {f"{key}/{i}": value for key, value in entries.items()}
-        write_whole(as_path(path), header, arrays)
+        if self.amsgrad:
+            for moments in self._moments.values():
+                check_amsgrad_held(len(moments) == len(MOMENTS))
+        write_checkpoint(as_path(path), self.state_dict(), self._params)
 
     @classmethod
     def load(cls, path: str | os.PathLike, params: Params) -> Self:
@@ -305,33 +318,19 @@ class Adam:
         ------
         ValueError
             ``'run.npz' is no complete adamlib checkpoint (…)``; ``the checkpoint has 2
-            parameters (expected 1)``; a shape or dtype that differs.
+            parameters (expected 1)``; other names, a shape or dtype that differs. Nothing is
+            changed then, and nothing larger than the parameters has been read.
         FileNotFoundError
             There is no such file.
         """
-        header, arrays = read_whole(as_path(path), CHECKPOINT_FORMAT, _parameter_entries)
-        optimizer = cls(params)
-        targets = optimizer._params
-        group = header["param_groups"][0]
-        if len(group["params"]) != len(targets):
-            raise ValueError(
-                f"the checkpoint has {len(group['params'])} parameters (expected {len(targets)})"
-            )
-        values = [arrays.pop(f"param/{i}") for i in range(len(targets))]
-        for name, value, target in zip(optimizer._names, values, targets, strict=True):
-            check_like("the checkpoint's params", name, value, target)
-        state: dict[int, dict[str, NDArray]] = {}
-        for key, value in arrays.items():
-            entry, _, index = key.partition("/")
-            state.setdefault(int(index), {})[entry] = value
-        optimizer.load_state_dict({"state": state, "param_groups": header["param_groups"]})
-        for value, target in zip(values, targets, strict=True):
+        path, optimizer = as_path(path), cls(params)
+        values, saved = read_checkpoint(
+            path, optimizer._params, optimizer._names, optimizer._given_names()
+        )
+        optimizer._take_over(*saved)
+        for value, target in zip(values, optimizer._params, strict=True):
             target[...] = value
         return optimizer
-
-
-def _parameter_entries(header: dict[str, Any]) -> set[str]:
-    return {f"param/{i}" for i in header["param_groups"][0]["params"]}
 
 
 def _owners(params: list[NDArray]) -> frozenset[int]:

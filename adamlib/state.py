@@ -13,6 +13,9 @@ FLAGS = ("decoupled_weight_decay", "amsgrad", "maximize")
 HYPERPARAMETERS = (*SIZES, *FLAGS, "dialect")
 """What a parameter group says about the step."""
 
+MOST_STEPS = 2**53
+"""No count of steps is larger: up to here a float64 tells each whole number from the next."""
+
 
 @dataclass(frozen=True, eq=False)
 class AdamState:

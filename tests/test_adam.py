@@ -459,3 +459,23 @@ def test_init_state_is_fresh_zeros():
         assert not any(np.shares_memory(moment, other) for other in moments[:i])
     with pytest.raises(TypeError, match="amsgrad must be a bool, got 1"):
         init_state(param, 1)
+
+
+# --- the order of bytes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 2)])
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8", ">c8", ">c16", "<f4", "<c8"])
+def test_a_step_keeps_the_order_of_bytes(dtype, shape, amsgrad):
+    given, native = (
+        np.full(shape, 0.5, dtype),
+        np.full(shape, 0.5, np.dtype(dtype).newbyteorder("=")),
+    )
+    state, expected = init_state(given, amsgrad), init_state(native, amsgrad)
+    for _ in range(3):
+        given, state = adam_step(given, given, state, amsgrad=amsgrad)
+        native, expected = adam_step(native, native, expected, amsgrad=amsgrad)
+        for one, other in zip([given, *state.moments], [native, *expected.moments], strict=True):
+            assert type(one) is np.ndarray and one.dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(one, other)

@@ -21,6 +21,7 @@ DOORS = {
 }
 # their files import from each other, without a circle
 PACKAGES = (
+    "checkpoints",
     "conversion",
     "fused",
     "identification",

@@ -3,7 +3,6 @@
 import collections
 import copy
 import dataclasses
-import io
 import json
 import os
 import pickle
@@ -631,13 +630,13 @@ def test_saving_again_replaces_the_file_and_follows_links(saved):
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("function", ["numpy.savez", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("function", ["numpy.lib.format.write_array", "os.fsync", "os.replace"])
 def test_a_failing_write_leaves_the_old_file(function, error, saved, monkeypatch):
     path, optimizer, params = saved
     old = path.read_bytes()
 
     def fail(file, *_, **__):
-        if isinstance(file, io.IOBase):
+        if hasattr(file, "write"):
             file.write(b"half of it")
         raise error
 
@@ -750,11 +749,12 @@ def test_entries_that_no_state_has_are_refused(saved):
         ({"w": np.ones((3, 2)), "b": np.ones(2)}, ValueError, r"params\['w'\] has shape \(2, 3\)"),
         (
             {"w": np.ones((2, 3), "f4"), "b": np.ones(2)},
-            TypeError,
+            ValueError,
             r"\['w'\] has dtype float64",
         ),
         ({"w": np.ones((2, 3)), "b": READ_ONLY}, ValueError, r"params\['b'\] is read-only"),
-        ([np.ones((2, 3)), np.ones(3)], ValueError, r"params\[1\] has shape \(2,\)"),
+        ({"w": np.ones((2, 3)), "b": np.ones(3)}, ValueError, r"params\['b'\] has shape \(2,\)"),
+        ([np.ones((2, 3)), np.ones(2)], ValueError, "expected none with names, as params"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused_unchanged(targets, error, message, saved):

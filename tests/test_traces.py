@@ -113,7 +113,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     def full(*args, **arrays):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(OSError, match="No space"):
         Trace("new", np.zeros(2)).save(path)
     assert [each.name for each in tmp_path.iterdir()] == ["run.npz"]

@@ -13,19 +13,18 @@ A state dict of torch numbers its parameters in the order of the model. Of a mod
 which sort by name, only those are named whose shape no other has.
 """
 
+import contextlib
 import io
 import json
 import pickle
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ..checkpoints import CHECKPOINT_FORMAT
+from ..checkpoints.files import KIND, describe_checkpoint
+from ..checkpoints.reading import Member, open_whole, refusing
 from .states import SortedByName, Stored, find_state_dict
 
 OPTIMIZERS = ("optimizer.pt", "optimizer.bin")  # of a folder, as Hugging Face's and accelerate's
@@ -169,40 +168,35 @@ def _first_line(error: Exception) -> str:
 
 
 def _ours(path: Path) -> Saved:
-    try:
-        if not zipfile.is_zipfile(path):  # np.load would leave it open
-            raise ValueError("it is no zip file, or not a whole one")
-        file = np.load(path, allow_pickle=False)
-        header = json.loads(str(file["header"]))
-        if header["format"] != CHECKPOINT_FORMAT:
-            raise ValueError(f"format {header['format']!r}")
-        group = dict(header["param_groups"][0])
-    except Exception as error:
-        raise CannotRead(
-            f"{str(path)!r} is no complete adamlib checkpoint ({_first_line(error)})"
-        ) from error
+    with _refusing(path), open_whole(path) as file:
+        contents = describe_checkpoint(file)
 
-    def stored(key: str) -> Stored:
-        return Stored((), partial(_member, path, file, key))
+    def stored(member: Member) -> Stored:
+        return Stored(member.shape, partial(_array, path, member))
 
-    entries: dict[Any, dict[str, Any]] = {}
-    for key in file.files:
-        name, _, place = key.partition("/")
-        if place and name != "param":
-            entries.setdefault(int(place), {})[name] = stored(key)
+    group, entries = dict(contents.group), contents.state
     group.setdefault("param_names", [f"params[{place}]" for place in group["params"]])
-    names = zip(group["param_names"], group["params"], strict=True)
-    model = {name: stored(f"param/{place}") for name, place in names}
-    return Saved({"state": entries, "param_groups": [group]}, model)
+    states = {
+        place: {name: stored(member) for name, member in entry.items()}
+        for place, entry in entries.items()
+        if entry
+    }
+    model = dict(zip(group["param_names"], map(stored, contents.params), strict=True))
+    return Saved({"state": states, "param_groups": [group]}, model)
 
 
-def _member(path: Path, file: Any, key: str) -> Any:
+def _array(path: Path, member: Member) -> Any:
+    with _refusing(path), open_whole(path) as file:
+        return member.read(file)
+
+
+@contextlib.contextmanager
+def _refusing(path: Path) -> Iterator[None]:
     try:
-        return file[key]
-    except Exception as error:
-        raise CannotRead(
-            f"{str(path)!r} is no complete adamlib checkpoint ({_first_line(error)})"
-        ) from error
+        with refusing(path, KIND):
+            yield
+    except (OSError, ValueError) as error:
+        raise CannotRead(str(error)) from error
 
 
 # --- names of tensors, flat: safetensors and torch.distributed.checkpoint -------------------------

@@ -1,29 +1,22 @@
-"""State dicts and files: checked whole before anything is taken over, written whole.
+"""State dicts, checked whole before anything is taken over.
 
 The layout of a state dict is torch's, and all that read one, for NumPy, torch and other libraries,
-read it here: `groups_and_states`, then `read_entry` for each parameter. A file is an npz without
-pickles with a header in JSON; its path holds the old file or the new one, never half of one.
+read it here: `groups_and_states`, then `read_entry` for each parameter.
 """
 
 import contextlib
-import json
-import os
-import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_hyperparameters, check_options
-from .dialects import find_dialect
-from .state import FLAGS, HYPERPARAMETERS, SIZES, moments_used
+from ..checks import check_hyperparameters, check_options
+from ..dialects import find_dialect
+from ..state import FLAGS, HYPERPARAMETERS, MOMENTS, MOST_STEPS, SIZES, moments_used
 
-CHECKPOINT_FORMAT = "adamlib-checkpoint-1"
-
-# --- the layout of a state dict -------------------------------------------------------------------
+# --- for any library ------------------------------------------------------------------------------
 
 
 class Words(NamedTuple):
@@ -98,6 +91,8 @@ def whole_step(name: str, step: Any) -> int:
         step = step.item()
     if isinstance(step, (int, float)) and not isinstance(step, bool):
         if step >= 0 and step % 1 == 0:
+            if step > MOST_STEPS:
+                raise ValueError(f"{name} is {step:.6g} (expected at most 2**53)")
             return int(step)
     shown = repr(step) if isinstance(step, (int, float, str)) else f"a {type(step).__name__}"
     raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
@@ -133,12 +128,22 @@ def parse_state_dict(
                 f"loaded state dict has state of parameter {key!r} (expected one of {keys})"
             )
         own = keys.index(key)
-        step, moments = read_entry(entry, options["amsgrad"], FOR_NUMPY, key)
+        # switched off, AMSGrad keeps the maximum that it has
+        kept = options["amsgrad"] or (isinstance(entry, Mapping) and MOMENTS[-1] in entry)
+        step, moments = read_entry(entry, kept, FOR_NUMPY, key)
         arrays = {name: np.asarray(moment) for name, moment in moments.items()}
         for name, array in arrays.items():
             check_like(f"state[{key}]", f"[{name!r}]", array, params[own])
+            if name != MOMENTS[0] and _is_negative(array):
+                raise ValueError(f"state[{key}][{name!r}] is negative (expected a mean of squares)")
         found[own] = step, list(arrays.values())
     return options, found
+
+
+def _is_negative(array: NDArray) -> bool:
+    """Whether a number is below zero; of complex ones a real or an imaginary part."""
+    parts = (array.real, array.imag) if array.dtype.kind == "c" else (array,)
+    return any(bool((part < 0).any()) for part in parts)
 
 
 def checked_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -159,58 +164,3 @@ def check_like(what: str, name: str, value: object, param: NDArray) -> None:
         raise ValueError(f"{what}{name} has shape {value.shape} (expected {param.shape})")
     if value.dtype != param.dtype:
         raise TypeError(f"{what}{name} has dtype {value.dtype} (expected {param.dtype})")
-
-
-# --- files ----------------------------------------------------------------------------------------
-
-
-def as_path(path: str | os.PathLike) -> Path:
-    """Return a path; refuse what is not one."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be a str or a path, got {type(path).__name__}")
-    return Path(path)
-
-
-def write_whole(path: Path, header: dict[str, Any] | None, arrays: Mapping[str, Any]) -> None:
-    """Write arrays, and a header if there is one, so that the path never holds half of them."""
-    if header is not None:
-        arrays = {"header": np.array(json.dumps(header)), **arrays}
-    target = Path(os.path.realpath(path))  # a link keeps pointing to its file
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    # The rename itself reaches the disk with its folder, where the system lets us open that.
-    with contextlib.suppress(OSError):
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def read_whole(
-    path: Path, file_format: str, entries: Callable[[dict[str, Any]], set[str]]
-) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """Read header and arrays of a file, or refuse one that is not whole or of another format.
-
-    ``entries`` says which arrays must be there, given the header.
-    """
-    with open(path, "rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as npz:
-                arrays = {key: npz[key] for key in npz.files}
-            header = json.loads(str(arrays.pop("header")))
-            if header["format"] != file_format:
-                raise ValueError(f"format {header['format']!r}")
-            if missing := sorted(entries(header) - arrays.keys()):
-                raise ValueError(f"{missing[0]!r} is missing")
-        except Exception as error:  # what zip, npy and JSON readers raise is a long list
-            kind = file_format.rpartition("-")[0].replace("-", " ")
-            raise ValueError(f"{str(path)!r} is no complete {kind} ({error})") from error
-    return header, arrays
