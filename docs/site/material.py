@@ -52,6 +52,8 @@ def anchored(path: Path) -> NotebookNode:
             continue
         target = f"({label(number, cell.id)})=\n"
         if cell.cell_type == "markdown":
+            if cell.source.startswith("<"):  # HTML, which takes no label
+                target = f'<a id="{label(number, cell.id)}"></a>\n'
             cell.source = target + "\n" + with_site_links(cell.source)
         else:
             cells.append(nbformat.v4.new_markdown_cell(target, id=f"at-{cell.id}"))

@@ -89,17 +89,24 @@ def depart_literal(translator: HTML5Translator, node: nodes.literal) -> None:
 
 
 def visit_image(translator: HTML5Translator, node: nodes.image) -> None:
-    """A figure links to itself, so that it can be looked at in full size."""
+    """A figure is fetched when it is about to be seen."""
     HTML5Translator.visit_image(translator, node)
-    html = translator.body[-1]
-    source = re.search(r'src="([^"]+)"', html)
-    if source and not isinstance(node.parent, nodes.reference):
-        lazy = html.replace("<img ", '<img loading="lazy" decoding="async" ', 1)
-        translator.body[-1] = f'<a class="figure" href="{source[1]}">{lazy}</a>'
+    lazy = '<img loading="lazy" decoding="async" '
+    translator.body[-1] = translator.body[-1].replace("<img ", lazy, 1)
 
 
 def depart_image(translator: HTML5Translator, node: nodes.image) -> None:
     HTML5Translator.depart_image(translator, node)
+
+
+def give_captions_a_level(
+    app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """The theme says that the captions of the navigation are headings, and not of which level."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
 
 
 def read_names(app: Sphinx) -> None:
@@ -116,4 +123,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_node(nodes.literal, override=True, html=(visit_literal, depart_literal))
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.connect("builder-inited", read_names)
+    app.connect("html-page-context", give_captions_a_level, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,144 @@
+"""Every page as a browser shows it, from the disk: no server, no network."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from conftest import ROOT, SITE, pages
+from playwright.sync_api import Browser, BrowserContext, Page
+
+AXE = ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = pages()
+WIDTHS = (360, 1280)
+
+
+class Watched:
+    """A page, with what went wrong on it and what it asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.problems, self.requests = page, [], []
+        page.on("console", self.on_console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def on_console(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def foreign(self, home: str) -> list[str]:
+        return [url for url in self.requests if not url.startswith((home, "data:", "blob:"))]
+
+
+def opened(context: BrowserContext, address: str) -> Watched:
+    watched = Watched(context.new_page())
+    watched.page.goto(address, wait_until="load")
+    return watched
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_foreign_and_has_no_error(name, context):
+    watched = opened(context, (SITE / name).as_uri())
+    watched.page.evaluate("document.fonts.ready")
+    assert watched.problems == []
+    assert watched.foreign(SITE.as_uri()) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_the_screen(name, context):
+    page = opened(context, (SITE / name).as_uri()).page
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(name, scheme, context):
+    page = opened(context, (SITE / name).as_uri()).page
+    page.emulate_media(color_scheme=scheme)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    serious = [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])} times)"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_pages_read_without_scripts(browser: Browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((SITE / "notebooks/03_division_without_epsilon.html").as_uri())
+    formula = page.locator(".equation mjx-container").first
+    assert formula.is_visible() and formula.bounding_box()["height"] > 10
+    assert page.locator("a.image-reference img").first.is_visible()
+    assert page.locator(".sidebar-tree a").first.is_visible()
+    context.close()
+
+
+@contextmanager
+def served(folder) -> Iterator[str]:
+    """A server for a folder, on a port of its own; gives its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments) -> None: ...
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["index.html", "notebooks/05_epsilon_is_a_hyperparameter.html"])
+def test_the_site_works_under_any_prefix(name, context, tmp_path):
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "prefix").symlink_to(SITE, target_is_directory=True)
+    with served(tmp_path) as server:
+        home = f"{server}/some/prefix/"
+        watched = opened(context, home + name)
+        watched.page.wait_for_load_state("networkidle")
+        assert watched.problems == []
+        assert watched.foreign(home) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("eps_hat", {"notebooks/00_start_here.html"}),
+        ("epsilon hat", {"questions.html"}),
+        ("NaN float16", {"notebooks/04_pytorch_training_loop.html"}),
+        ("bias correction", {"notebooks/01_moment_equations.html"}),
+        ("amsgrad", {"notebooks/06_amsgrad.html", "findings/two-amsgrads.html"}),
+    ],
+)
+def test_the_search_finds_it_first_from_the_disk(asked, first, context):
+    address = (SITE / "search.html").as_uri() + f"?q={asked.replace(' ', '+')}"
+    page = opened(context, address).page
+    link = page.locator("ul.search li a").first
+    link.wait_for(timeout=10_000)
+    target = link.get_attribute("href").split("#")[0].split("?")[0]
+    assert target in first
+
+
+def test_code_is_copied_with_one_click_and_whole(context):
+    """Also what is folded away: the alt text of a figure."""
+    page = opened(context, (SITE / "notebooks/03_division_without_epsilon.html").as_uri()).page
+    page.evaluate(
+        "document.execCommand = () => { window.copied = getSelection().toString()"
+        " || document.activeElement.value; return true; }"
+    )
+    cell = page.locator(".cell_input", has_text="plot_first_step_map(data)")
+    cell.hover()
+    cell.locator("button.copybtn").click()
+    page.wait_for_function("window.copied !== undefined")
+    copied = page.evaluate("window.copied")
+    compile(copied, "copied", "exec")
+    assert "cuts" not in copied and "crosses a little of the arbitrary region" in copied
