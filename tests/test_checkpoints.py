@@ -604,10 +604,10 @@ def edited(parts, place, edit):
     """Change the header in one of the ways above, where it can be."""
     for i, (name, content) in enumerate(parts):
         if name == "header.npy":
-            header = json.loads(str(np.load(BytesIO(content))))
             try:
+                header = json.loads(str(np.load(BytesIO(content))))
                 header = edit(header) or header
-            except (AttributeError, KeyError, TypeError):
+            except Exception:  # changed before: it is no longer a header, or not of this format
                 return parts
             return [*parts[:i], (name, npy(np.array(json.dumps(header)))), *parts[i + 1 :]]
     return parts
@@ -692,9 +692,8 @@ def test_twenty_thousand_hostile_files(file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("i", range(len(OPTIONS)))
-def test_every_bit_of_a_file(file_format, i):
-    content, _, saved = example(file_format, i)
+def test_every_bit_of_a_file(file_format):
+    content, _, saved = example(file_format, 0)
     for bit in range(8 * len(content)):
         check_hostile((flipped(content, [bit]), saved, True))
 

@@ -503,6 +503,18 @@ def test_what_was_left_half_written_is_written_anew(tmp_path):
     assert sorted(p.name for p in path.iterdir()) == [".metadata", "__0_0.distcp"]
 
 
+def test_what_dead_runs_have_left_half_written_the_next_one_removes(alone, tmp_path):
+    for name in ("step-00000009.part", "step-00000003", "step-3.part", "notes.part"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "step-00000009.part" / "__0_0.distcp").write_text("half of it")
+    job = Job(checkpoints=str(tmp_path / "empty"))
+    model = new_model(job)
+    assert resume(job, model, new_optimizer(job, model)) == 0
+    (tmp_path / "step-00000003").rmdir()
+    assert resume(replace(job, checkpoints=str(tmp_path)), model, new_optimizer(job, model)) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.part", "step-3.part"]
+
+
 # --- processes that die ---------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@
 ``sharded``     checkpoints that many write and any number reads
 ``setup``       join the other processes: `start_process_group`
 ``launching``   `launch`: start it from a notebook, by torchrun
+``lifeline``    no process outlives the one that started it
+``guarded``     so it is for any script or module: run it by this one
 ``__main__``    the script that torchrun starts
 ==============  =================================================================
 

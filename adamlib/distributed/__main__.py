@@ -15,6 +15,7 @@ from dataclasses import fields
 from typing import Any
 
 from .jobs import Job, Result, write
+from .lifeline import end_with_parent
 from .setup import start_process_group
 from .training import train
 
@@ -67,6 +68,7 @@ def _summary(result: Result) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the script in this process; torchrun has set the variables that say which one it is."""
+    end_with_parent()
     from torch.distributed.elastic.multiprocessing.errors import record
 
     record(work)(parser().parse_args(argv))

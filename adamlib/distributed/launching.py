@@ -2,26 +2,37 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ..checks import check_count
+from . import lifeline
 from .jobs import Job, Result, read
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 LINES_OF_AN_ERROR = 25
+SECONDS_TO_END = 10.0  # for what is stopped, or whose parent has died
+GUARDED = ("-m", "adamlib.distributed.guarded")  # nothing outlives the process that started it
 # torch for Windows is built without libuv, and torchrun asks for it all the same: pytorch issue
 # 148283
 NO_LIBUV = (
     "import functools, torch.distributed.elastic.rendezvous.c10d_rendezvous_backend as backend; "
     "backend.TCPStore = functools.partial(backend.TCPStore, use_libuv=False)"
 )
-WITHOUT_LIBUV = ("-c", f"{NO_LIBUV}; from torch.distributed.run import main; main()")
-TORCHRUN = WITHOUT_LIBUV if sys.platform == "win32" else ("-m", "torch.distributed.run")
+WITHOUT_LIBUV = (
+    "-c",
+    "from adamlib.distributed.lifeline import end_with_parent; end_with_parent(); "
+    f"{NO_LIBUV}; from torch.distributed.run import main; main()",
+)
+WITH_LIBUV = (*GUARDED, "-m", "torch.distributed.run")
+TORCHRUN = WITHOUT_LIBUV if sys.platform == "win32" else WITH_LIBUV
 
 
 def launch(
@@ -60,7 +71,8 @@ def launch(
     ValueError
         ``Invalid processes: 0 (expected 1 or more)``; ``no jobs (expected one or more)``.
     RuntimeError
-        ``torchrun ended with 1: ValueError: …``, and below it what the processes said last.
+        ``torchrun ended with 1: ValueError: …``, and below it what the processes said last; of a
+        process that was killed which one it was.
     TimeoutError
         ``the jobs took more than 300 seconds and were stopped``.
 
@@ -73,6 +85,8 @@ def launch(
     Notes
     -----
     Each process computes with one thread, so that the bits do not depend on the number of cores.
+
+    When torchrun dies, or the process that called this, all processes of the jobs end.
     """
     check_count("processes", processes, 1)
     if not jobs:
@@ -80,17 +94,19 @@ def launch(
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "results.npz")
         command = [sys.executable, *TORCHRUN, "--standalone", f"--log-dir={folder}"]
-        command += [f"--nproc-per-node={processes}", f"--max-restarts={max_restarts}", *program]
+        command += [f"--nproc-per-node={processes}", f"--max-restarts={max_restarts}"]
+        command += [*GUARDED, *program]
         options = {name: asdict(job) for name, job in jobs.items()}
         command += ["--jobs", json.dumps(options), "--device", device, "--out", str(out)]
-        status, said = _run(command, seconds)
-        if status or not out.exists():
-            raise RuntimeError(f"torchrun ended with {status}: {_reason(said)}")
+        process, said = _run(command, seconds)
+        if process.returncode or not out.exists():
+            reason = _own_death(process, said) or _reason(said)
+            raise RuntimeError(f"torchrun ended with {process.returncode}: {reason}")
         return read(out)
 
 
-def _run(command: list[str], seconds: float) -> tuple[int, str]:
-    """Run a command and return its status and what it wrote to stderr; it never outlives this."""
+def _run(command: list[str], seconds: float) -> tuple[subprocess.Popen[str], str]:
+    """Run a command; return its process, and what was written to stderr. It never outlives this."""
     settings = dict.fromkeys(THREADS, "1")
     # After a restart torchrun would give the processes the store of those that died, with their
     # addresses in it (pytorch issue 135712, reported for 2.5 and closed; in 2.13 torchrun still
@@ -100,25 +116,51 @@ def _run(command: list[str], seconds: float) -> tuple[int, str]:
         settings["USE_LIBUV"] = "0"  # the same for the processes
     with subprocess.Popen(
         command,
-        env=os.environ | settings,
+        env=os.environ | settings | lifeline.for_children(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     ) as process:
         try:
-            _, said = process.communicate(timeout=seconds)
+            said = _said_by_all(process, seconds)
         except BaseException as error:
             process.terminate()  # torchrun passes it on to its processes
             try:
-                process.communicate(timeout=30)
+                process.communicate(timeout=SECONDS_TO_END)
             except subprocess.TimeoutExpired:
                 process.kill()
             if isinstance(error, subprocess.TimeoutExpired):
                 text = f"the jobs took more than {seconds:g} seconds and were stopped"
                 raise TimeoutError(text) from None
             raise
-    return process.returncode, said
+    return process, said
+
+
+def _said_by_all(process: "subprocess.Popen[str]", seconds: float) -> str:
+    """Wait for a process and for those that write to the same stderr, which end soon after it."""
+    start = alive = time.monotonic()
+    while True:
+        try:
+            return process.communicate(timeout=min(seconds, 0.5))[1]
+        except subprocess.TimeoutExpired as expired:
+            now = time.monotonic()
+            if process.poll() is None:
+                alive = now
+                if now - start > seconds:
+                    raise
+            elif now - alive > SECONDS_TO_END:  # it is held by a process that is none of ours
+                return (expired.stderr or b"").decode(errors="replace")
+
+
+def _own_death(process: "subprocess.Popen[str]", said: str) -> str:
+    """Say what killed torchrun itself, if anything did."""
+    stopped = re.findall(rf"SignalException: Process {process.pid} got signal: (\d+)", said)
+    if process.returncode >= 0 and not stopped:
+        return ""
+    how, number = ("stopped", int(stopped[-1])) if stopped else ("killed", -process.returncode)
+    sentence = f"it was {how} itself ({signal.Signals(number).name}, PID {process.pid})"
+    return "\n".join([sentence, "", *said.splitlines()[-LINES_OF_AN_ERROR:]])
 
 
 def _reason(said: str) -> str:
@@ -131,5 +173,7 @@ def _reason(said: str) -> str:
         message = lines[0].strip()
     if message.startswith("Signal"):  # what a process says before it aborts stands above the report
         lines = [*before.splitlines()[-LINES_OF_AN_ERROR:], *lines]
+        if rank := re.search(r"^ *rank *: (\d+)", report, re.MULTILINE):
+            message += f", process {rank[1]} of the job"
         return "\n".join([message, "", *lines])
     return "\n".join([message, "", *lines[-LINES_OF_AN_ERROR:]])

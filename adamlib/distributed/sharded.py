@@ -128,9 +128,16 @@ def load_checkpoint(
 
 
 def resume(job: Job, model: "torch.nn.Module", optimizer: "torch.optim.Optimizer") -> int:
-    """Go on from the latest checkpoint, if there is one; return the steps behind it."""
+    """Go on from the latest checkpoint, if there is one; return the steps behind it.
+
+    What a run that died has left half written is removed.
+    """
     import torch.distributed as dist
 
+    if job.checkpoints and _rank() == 0:
+        for left in Path(job.checkpoints).glob("step-*.part"):
+            if CHECKPOINT.fullmatch(left.stem):
+                shutil.rmtree(left, ignore_errors=True)
     # one process looks, so that all go on from the same
     found = [latest_checkpoint(Path(job.checkpoints)) if job.checkpoints else None]
     if found[0] is None and job.resume:
