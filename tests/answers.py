@@ -108,6 +108,17 @@ def held_by_counting(params, processes, stage):
     return sum(4 * params / (processes if stage >= s else 1) for s in shared_from.values())
 
 
+def eps_by_trying(roots, share):
+    roots = [root for root in roots if root]
+    return max(eps for eps in roots if sum(r < eps for r in roots) <= share * len(roots))
+
+
+def eps_by_counting(roots, share):
+    some = roots[roots != 0]
+    below = (some[:, None] > some[None, :]).sum(axis=1)
+    return some[below <= share * some.size].max()
+
+
 RIGHT = {
     "00-names": [
         {
@@ -203,6 +214,18 @@ RIGHT = {
     "10-eps": [lambda p, lr, eps: (lr, eps * p**-1), lambda p, lr, eps: np.array([lr, eps / p])],
     "10-width": [lambda e, n, d: (1.5 * n * d) ** -1 / e / e],
     "10-break": [(1e-5, 1e3, -1e3), np.float32([2**20, -(2**20), 2**-10]), [1e-6, -1e10, 1e10]],
+    "11-findings": [
+        {
+            "float16, g = 1, of one number 0": "Division-by-zero-ahead",
+            "bfloat16, g = 1, theta = 1, beta2 = 0.99": " steps-lost-in-rounding",
+            "bfloat16, g = 1": "state-cannot-shrink",
+            "float32, g = 0": "never-had-a-gradient",
+            "float32, g = 1e-9": "eps-holds-back",
+            "float32, g = 1": "Nothing",
+        }
+    ],
+    "11-largest-eps": [eps_by_trying, eps_by_counting],
+    "11-break": [100, 1e-9, np.float64(1e6)],
 }
 
 
@@ -220,6 +243,7 @@ FILES = RIGHT["07-find-the-mistake"][0]
 REGIONS = RIGHT["08-regions"][0]
 ROOTS = RIGHT["06-orders"][0]
 MOVED = RIGHT["09-bytes"][0]
+FOUND = RIGHT["11-findings"][0]
 EQUAL = RIGHT["10-equal"][0]
 
 
@@ -877,5 +901,48 @@ WRONG = {
         ("not-finite", [3e38, 3e38, -3e38]),
         ("not-finite", [1.0, NAN, 0.0]),
         ("not-finite", [1e300, -1e300, 1.0]),
+    ],
+    "11-findings": [
+        ("healthy", changed(FOUND, **{"float32, g = 1": "eps-holds-back"})),
+        ("wide-enough", changed(FOUND, **{"float32, g = 1": "state-cannot-shrink"})),
+        ("eps-is-larger", changed(FOUND, **{"float32, g = 1e-9": "nothing"})),
+        ("small-is-not-zero", changed(FOUND, **{"float32, g = 1e-9": "never-had-a-gradient"})),
+        ("short-is-not-lost", changed(FOUND, **{"float32, g = 1e-9": "steps-lost-in-rounding"})),
+        ("eps-is-there", changed(FOUND, **{"float32, g = 0": "division-by-zero-ahead"})),
+        ("no-step-to-hold", changed(FOUND, **{"float32, g = 0": "eps-holds-back"})),
+        ("v-is-zero", changed(FOUND, **{"float32, g = 0": "nothing"})),
+        ("half-a-unit", changed(FOUND, **{"bfloat16, g = 1": "steps-lost-in-rounding"})),
+        ("v-sticks", changed(FOUND, **{"bfloat16, g = 1": "nothing"})),
+        ("half-a-unit", changed(FOUND, **{"bfloat16, g = 1, theta = 1, beta2 = 0.99": "nothing"})),
+        (
+            "v-shrinks",
+            changed(FOUND, **{"bfloat16, g = 1, theta = 1, beta2 = 0.99": "state-cannot-shrink"}),
+        ),
+        ("eps-is-zero", changed(FOUND, **{"float16, g = 1, of one number 0": "nothing"})),
+        (
+            "eleven-bits",
+            changed(FOUND, **{"float16, g = 1, of one number 0": "state-cannot-shrink"}),
+        ),
+    ],
+    "11-largest-eps": [
+        ("zeros-counted", lambda r, s: np.sort(r)[int(s * r.size)]),
+        ("wrong-end", lambda r, s: np.sort(r[r > 0])[::-1][int(s * (r > 0).sum())]),
+        ("one-too-few", lambda r, s: np.sort(r[r > 0])[int(s * (r > 0).sum()) - 1]),
+        ("one-too-many", lambda r, s: np.sort(r[r > 0])[int(s * (r > 0).sum()) + 1]),
+        ("by-one-per-cent", lambda r, s: np.sort(r[r > 0])[int(s * (r > 0).sum())] / 99),
+        ("squared", lambda r, s: np.sort(r[r > 0] ** 2)[int(s * (r > 0).sum())]),
+        ("not-sorted", lambda r, s: r[r > 0][int(s * (r > 0).sum())]),
+        ("interpolated", lambda r, s: np.percentile(r[r > 0], 100 * s)),
+        ("median", lambda r, s: np.percentile(r[r > 0], 50)),
+    ],
+    "11-break": [
+        ("still-trains", 1e-2),
+        ("still-trains", 1),
+        ("steps-lost-in-rounding", 1e-30),
+        ("steps-too-long", 1e300),
+        ("out-of-range", 0.0),
+        ("out-of-range", -1e3),
+        ("not-finite", INF),
+        ("not-finite", NAN),
     ],
 }

@@ -13,6 +13,7 @@ import torch
 
 import adamlib
 import answers
+import notebooks
 from adamlib import check, exercises, hint, solution
 from adamlib.exercises import running
 from adamlib.exercises.base import show
@@ -525,6 +526,50 @@ def test_the_first_steps_are_as_predicted():
     for text, expected in ALL["03-first-steps"].solution().items():
         got = first_step(np.array([float(text)], dtype=np.float32))[0]
         assert np.allclose(got, expected, rtol=1e-6, equal_nan=True)
+
+
+def test_the_findings_are_as_predicted():
+    """By the function that notebook 11 gives for it."""
+    states = {
+        "float32, g = 1": ([1.0] * 10, torch.float32),
+        "float32, g = 1e-9": ([1e-9] * 10, torch.float32),
+        "float32, g = 0": ([0.0] * 10, torch.float32),
+        "bfloat16, g = 1": ([1.0] * 10, torch.bfloat16),
+        "bfloat16, g = 1, theta = 1, beta2 = 0.99": ([1.0] * 10, torch.bfloat16, 1.0, 0.99),
+        "float16, g = 1, of one number 0": ([0.0] + [1.0] * 9, torch.float16),
+    }
+    space = {"report": adamlib.report, "torch": torch}
+    (path,) = notebooks.FOLDER.glob("11_*.ipynb")
+    cells = {cell.id: cell.source for cell in notebooks.read(path).cells}
+    exec(cells["try-findings-run"], space)
+    found = {name: space["findings_of"](*state) for name, state in states.items()}
+    assert found == {
+        name: [] if kind == "nothing" else [kind]
+        for name, kind in ALL["11-findings"].solution().items()
+    }
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_the_eps_asked_for_is_the_one_suggested(share):
+    optimizer = adamlib.Adam(np.ones(100_000))
+    optimizer.step(np.random.default_rng(0).standard_normal(100_000))
+    roots = np.sqrt(optimizer.state_dict()["state"][0]["exp_avg_sq"] / (1 - 0.999))
+    (suggestion,) = adamlib.suggest_eps(adamlib.report(optimizer), share)
+    eps = ALL["11-largest-eps"].solution(roots, share)
+    assert 0.965 * eps <= suggestion.largest <= eps
+
+
+def test_a_report_is_silent_where_the_loss_explodes():
+    from adamlib.problems import random_two_layer_net
+
+    net = random_two_layer_net(n=32, d_in=20, h=16, d_out=2)
+    params = net.start_copy()
+    optimizer = adamlib.Adam(params, lr=1000.0)
+    for _ in range(200):
+        optimizer.step(net.gradient(params))
+    found = adamlib.report(optimizer)
+    assert found.findings == [] and max(row["step_max"] for row in found.rows) < 7.27
+    assert net.value(params) > 1e6 * net.value(net.start)
 
 
 def test_in_a_kernel_an_endless_loop_ends_and_the_kernel_goes_on():

@@ -113,11 +113,15 @@ def test_the_map_in_the_first_notebook_has_every_other_one_with_its_minutes():
         )
 
 
-SHOWN = r"```sh\npython -m adamlib (identify .*?)\n```\n\n```text\n(.*?)```"
+SHOWN = re.findall(r"```sh\npython -m adamlib (.*?)\n```\n\n```text\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_the_answer_that_is_shown_is_the_answer(capsys, monkeypatch):
+def test_the_answers_of_two_commands_are_shown():
+    assert [command.split()[0] for command, _ in SHOWN] == ["identify", "report"]
+
+
+@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[c.split()[0] for c, _ in SHOWN])
+def test_the_answer_that_is_shown_is_the_answer(command, shown, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    ((command, shown),) = re.findall(SHOWN, TEXT, re.DOTALL)
     assert main(command.split()) == 1
     assert capsys.readouterr().out == shown

@@ -743,7 +743,8 @@ def test_it_prints_a_table_and_the_findings_in_words():
         assert finding.parameter in text and finding.kind in text
     assert "proved in 08_low_precision.ipynb#cell-id=decay-all" in text
     html = found._repr_html_()
-    assert html.count("<tr>") == 5 and "state-cannot-shrink" in html
+    assert html.count("<tr>") == 5 and "<p>state-cannot-shrink" in html
+    assert html.count("<br>  → ") == html.count("<br>    proved in ") == len(found.paragraphs())
 
 
 def test_a_long_table_is_cut_and_what_matters_comes_first():

@@ -93,7 +93,8 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        words = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs() or [self._words()])
+        found = [escape(text) for text in self.paragraphs() or [self._words()]]
+        words = "".join(f"<p>{text}</p>" for text in found).replace("\n", "<br>")
         return f"<p>{escape(self._heading())}</p>{self.table()._repr_html_()}{words}"
 
     def to_dict(self) -> dict[str, Any]:
