@@ -124,6 +124,19 @@ def test_a_stranger_is_unknown_with_a_first_difference(name):
     assert str(difference) in str(found)
 
 
+def test_the_sign_of_a_gradient_is_no_adam():
+    """It is 4/π·atan2(g, |g|), the steps of an atan2 Adam with β₁ = β₂ = 0."""
+    told = dict(lr=1e-4, betas=(0.0, 0.99), eps=1e-12)
+    assert on_the_probe(adams.strangers(**told)["lion"], **told).verdict == "unknown"
+
+
+def test_signs_that_flip_hide_nothing():
+    """With β₁ = 0, L2 decay and a small eps, small errors of the reading change a sign."""
+    told = dict(lr=1e-4, betas=(0.0, 0.99), eps=1e-12, weight_decay=0.01)
+    names = on_the_probe(from_dialect("bert", **told), **told).names
+    assert names == ("bert", "mlx", "no-bias-correction", "only-m-corrected")
+
+
 @pytest.mark.parametrize("name, slug", KNOWN.items())
 def test_published_relatives_and_mistakes_are_no_strangers(name, slug):
     found = identify(adams.strangers(**USUAL)[name], **USUAL)

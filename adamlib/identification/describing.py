@@ -26,6 +26,7 @@ from .reading.probes import SIZES, STEPS
 from .reading.rules import Correction, inputs
 from .reading.schedules import named
 
+FORMS = ("hat", "inside-uncorrected", "none")  # right ones, beside Algorithm 1
 GRADIENTS_SEEN = "gradients from 1e5 down to 1e-12, zeros, changes of sign and of size"
 FURTHER_SEEN = (
     f"{LONG} steps of {{count}} numbers, {GRADIENTS_SEEN}, a matrix that is orthogonal to its "
@@ -103,7 +104,7 @@ def base_of(rule: Rule | None, names: tuple[str, ...]) -> str:
 
 def right_rule(rule: Rule, settings: Settings) -> Rule:
     """The right Adam of the same form, at these settings."""
-    placement = rule.placement if rule.placement in ("hat", "inside-uncorrected") else "outside"
+    placement = rule.placement if rule.placement in FORMS else "outside"
     decay = rule.decay if rule.decay in ("L2", "after") else "before"
     return Rule(
         settings.lr,

@@ -46,9 +46,9 @@ def judge(seen: Observation, known: Known) -> Judgement:
     if not np.isfinite(seen.path[1:]).any():
         return Judgement("mistake", ("step-starts-at-0",))
     fits = read(seen.path, seen.probe, [known.betas] if known.betas else [])
-    fits = [snapped(fit, seen, known) for fit in fits if max(fit.rule.betas) < 1 - 1e-7]
+    fits = [snapped(fit, seen, known) for fit in fits if is_adam(fit.rule)]
     explained = explanations(fits, known)
-    if not explained or explained[0][0].contradicted:
+    if not explained or explained[0][0].contradicted or len(explained[0][0].slugs) > 2:
         explained = explanations(tried(seen, known), known) or explained
     if not explained:
         return relative(seen, known) or Judgement("unknown")
@@ -70,6 +70,11 @@ def judge(seen: Observation, known: Known) -> Judgement:
     verdict: Verdict = "dialect" if dialects else "mistake"
     alike_ones = tuple(dict.fromkeys(e for e, _ in likely))
     return Judgement(verdict, names, alike_ones, fit.rule, fit.precision)
+
+
+def is_adam(rule: Rule) -> bool:
+    """Whether it averages; atan2 of g and |g| is a sign."""
+    return max(rule.betas) < 1 - 1e-7 and (rule.placement != "none" or any(rule.betas))
 
 
 def explanations(fits: Sequence[Fit], known: Known) -> list[tuple[Explanation, Fit]]:
@@ -112,14 +117,14 @@ def is_rmsprop(rule: Rule, known: Known) -> bool:
 
 
 def tried(seen: Observation, known: Known) -> list[Fit]:
-    """Find single mistakes that take the path, on each form, where all settings are known."""
+    """Find right forms and single mistakes that take the path, where all settings are known."""
     if None in (known.lr, known.betas, known.eps):
         return []
     settings = known.filled()
     found: list[Fit] = []
     for form in forms(settings):
-        for slug in [s for s in MISTAKES if s not in NOT_IN_STEPS]:
-            for rule in composed([slug], settings, *form):
+        for slugs in [[], *([s] for s in MISTAKES if s not in NOT_IN_STEPS)]:
+            for rule in composed(slugs, settings, *form):
                 if fit := fits_as_it_is(rule, seen):
                     found.append(fit)
     best = min((list(PRECISIONS).index(f.precision) for f in found), default=0)
