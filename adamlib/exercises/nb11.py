@@ -24,6 +24,9 @@ def my_findings():
     }
 
 
+WIDE = "float32 has 24 bits: 0.1 % of v and a step of 1e-3 are there."
+SMALL = "g² is 1e-18, and float32 goes down to 1e-45."
+NO_EPS = "float16 rounds all up to 3e-8 to zero, this eps too."
 HALF_UNIT = "half a unit is 4e-3 at θ = 1 in bfloat16, and 3e-5 at θ = 0.01. A step is 1e-3."
 SHRINKS = "0.99·v is v less 1 %, and bfloat16 tells numbers 0.8 % apart."
 STICKS = "0.999·v is v less 0.1 %, and bfloat16 tells numbers 0.8 % apart, at best 0.4 %."
@@ -32,29 +35,13 @@ KEYS = list(my_findings())
 WRONG_FINDINGS = {
     KEYS[0]: [
         Mistake("healthy", "√v̂ is 1, far above eps, and float32 holds it all.", "eps-holds-back"),
-        Mistake(
-            "wide-enough",
-            "float32 has 24 bits: 0.1 % of v and a step of 1e-3 are there.",
-            "state-cannot-shrink",
-        ),
-        Mistake(
-            "wide-enough",
-            "float32 has 24 bits: 0.1 % of v and a step of 1e-3 are there.",
-            "steps-lost-in-rounding",
-        ),
+        Mistake("wide-enough", WIDE, "state-cannot-shrink"),
+        Mistake("wide-enough", WIDE, "steps-lost-in-rounding"),
     ],
     KEYS[1]: [
         Mistake("eps-is-larger", "√v̂ is 1e-9. What is added to it is ten times that.", "nothing"),
-        Mistake(
-            "small-is-not-zero",
-            "g² is 1e-18, and float32 goes down to 1e-45.",
-            "never-had-a-gradient",
-        ),
-        Mistake(
-            "small-is-not-zero",
-            "g² is 1e-18, and float32 goes down to 1e-45.",
-            "division-by-zero-ahead",
-        ),
+        Mistake("small-is-not-zero", SMALL, "never-had-a-gradient"),
+        Mistake("small-is-not-zero", SMALL, "division-by-zero-ahead"),
         Mistake(
             "short-is-not-lost",
             "the step is 1e-4, an eleventh of lr, and θ = 0.01 has units of 1e-9.",
@@ -76,14 +63,12 @@ WRONG_FINDINGS = {
         Mistake("half-a-unit", HALF_UNIT, "nothing"),
     ],
     KEYS[5]: [
-        Mistake("eps-is-zero", "float16 rounds all up to 3e-8 to zero, this eps too.", "nothing"),
+        Mistake("eps-is-zero", NO_EPS, "nothing"),
+        Mistake("eps-is-zero", NO_EPS, "eps-holds-back"),
         Mistake(
             "eps-is-zero",
             "one number of ten is not half of them. But what is that one divided by?",
             "never-had-a-gradient",
-        ),
-        Mistake(
-            "eps-is-zero", "float16 rounds all up to 3e-8 to zero, this eps too.", "eps-holds-back"
         ),
         Mistake(
             "eleven-bits",
@@ -114,6 +99,12 @@ WRONG_EPS = [
         "zeros-counted",
         "a number that never had a gradient has no step to hold back. Leave out the zeros.",
         lambda roots, share: sorted(roots.tolist())[math.floor(share * len(roots))],
+    ),
+    Mistake(
+        "zeros-counted",
+        "leave out the zeros: they have no step to hold back. And a quantile between two numbers "
+        "is not the largest eps.",
+        lambda roots, share: np.quantile(roots, share),
     ),
     Mistake(
         "wrong-end",
