@@ -98,7 +98,6 @@ class Written:
         m, v = (x if x and not x.frozen else None for x in (m, v))
         return _normal(form, (a, c), (m, v), (of_m, of_v), (c1, c2), self.factor)
 
-
     def may_be(self, rule: Rule) -> bool:
         """Whether the corrections of a rule may come of it, by their clocks and powers."""
         if not all(rule.betas):  # 1 − 0ᵗ is 1, whatever the clock
