@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -913,3 +914,58 @@ def test_a_save_that_is_going_on_is_left_alone(tmp_path, monkeypatch):
     assert seen == [2]  # the inner one's file, and the outer one's part
     assert_same(contents(Adam.load(tmp_path / "run", fresh())), contents(outer))
     assert os.listdir(tmp_path) == ["run"]
+
+
+# --- hostile state dicts ------------------------------------------------------------------------
+
+
+def with_entry(**changed):
+    return lambda state: state["state"][0].update(changed)
+
+
+def with_group(**changed):
+    return lambda state: state["param_groups"][0].update(changed)
+
+
+NESTED = [[[]]]
+HOSTILE = {
+    "params null": with_group(params=None),
+    "params a number": with_group(params=2),
+    "params a text": with_group(params="ab"),
+    "params lists": with_group(params=[[0], [1]]),
+    "names a number": with_group(param_names=3),
+    "names numbers": with_group(param_names=[1, 2]),
+    "dialect a list": with_group(dialect=["pytorch"]),
+    "betas nested": with_group(betas=NESTED),
+    "lr a list": with_group(lr=[0.1]),
+    "step huge": with_entry(step=10**400),
+    "step beyond print": with_entry(step=10**5000),
+    "step negative beyond print": with_entry(step=-(10**5000)),
+    "step infinite": with_entry(step=INF),
+    "step nested": with_entry(step=NESTED),
+    "step of shape (2,)": with_entry(step=np.array([3, 3])),
+    "step a date": with_entry(step=np.array("2020-01-01", "M8[s]")),
+    "moment null": with_entry(exp_avg=None),
+    "moment a text": with_entry(exp_avg="0" * 6),
+    "moment ragged": with_entry(exp_avg=[[1.0, 2.0, 3.0], [1.0]]),
+    "moment of objects": with_entry(exp_avg=np.full((2, 3), None)),
+    "moment a dict": with_entry(exp_avg_sq={}),
+    "moment that wants a gradient": with_entry(
+        exp_avg=torch.ones((2, 3), dtype=torch.float64, requires_grad=True)
+    ),
+    "moment in bfloat16": with_entry(exp_avg=torch.ones((2, 3), dtype=torch.bfloat16)),
+    "moment on no device": with_entry(exp_avg=torch.ones((2, 3), device="meta")),
+}
+
+
+@pytest.mark.parametrize("edit", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_state_dict_is_refused_in_a_sentence_and_changes_nothing(edit):
+    optimizer = trained()
+    state, before = optimizer.state_dict(), contents(optimizer)
+    edit(state)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        optimizer.load_state_dict(state)
+    said = str(raised.value)
+    assert len(said.splitlines()) == 1 and len(said) < 400
+    assert re.search("expected|must (be|have|hold)|doesn't match", said)
+    assert_same(contents(optimizer), before)

@@ -1,5 +1,7 @@
 """Runs and what they leave behind; traces survive a file; NaN spreads as in torch."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,42 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path):
         Trace.load(path)
     with pytest.raises(FileNotFoundError):
         Trace.load(tmp_path / "none")
+
+
+def header(**changed):
+    good = {"format": "adamlib-trace-1", "label": "x", "arrays": ["losses"]} | changed
+    return {key: value for key, value in good.items() if value != "nothing"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        dict(label="nothing"),
+        dict(label=None),
+        dict(label=3),
+        dict(arrays="nothing"),
+        dict(arrays=None),
+        dict(arrays=3),
+        dict(arrays=[]),
+        dict(arrays=[3]),
+        dict(arrays=[["losses"]]),
+        dict(arrays=["losses", 3]),
+        dict(arrays="losses"),
+        dict(arrays=["losses", "path"]),
+        dict(extra=1),
+    ],
+    ids=repr,
+)
+def test_a_hostile_header_is_refused_in_a_sentence(changed, tmp_path):
+    path = tmp_path / "trace"
+    for given in (header(), header(**changed)):
+        with open(path, "wb") as file:  # as files were written before they listed their entries
+            np.savez(file, header=np.array(json.dumps(given)), losses=np.ones(2))
+        if given == header():
+            assert Trace.load(path).losses.tolist() == [1, 1]
+    with pytest.raises(ValueError, match="' is no complete adamlib trace \\(") as raised:
+        Trace.load(path)
+    assert "object" not in str(raised.value) and len(str(raised.value).splitlines()) == 1
 
 
 def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):

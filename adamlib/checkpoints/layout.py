@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_hyperparameters, check_options
+from ..checks import check_hyperparameters, check_options, shown
 from ..dialects import find_dialect
 from ..state import FLAGS, HYPERPARAMETERS, MOMENTS, MOST_STEPS, SIZES, moments_used
 
@@ -92,10 +92,11 @@ def whole_step(name: str, step: Any) -> int:
     if isinstance(step, (int, float)) and not isinstance(step, bool):
         if step >= 0 and step % 1 == 0:
             if step > MOST_STEPS:
-                raise ValueError(f"{name} is {step:.6g} (expected at most 2**53)")
+                raise ValueError(f"{name} is {shown(step)} (expected at most 2**53)")
             return int(step)
-    shown = repr(step) if isinstance(step, (int, float, str)) else f"a {type(step).__name__}"
-    raise ValueError(f"{name} is {shown} (expected a whole number, 0 or more)")
+    simple = isinstance(step, (int, float, str))
+    given = shown(step, repr) if simple else f"a {type(step).__name__}"
+    raise ValueError(f"{name} is {given} (expected a whole number, 0 or more)")
 
 
 # --- the state dicts of NumPy's Adam --------------------------------------------------------------
@@ -112,7 +113,9 @@ def parse_state_dict(
     if len(groups) != 1:
         raise ValueError("loaded state dict has a different number of parameter groups")
     group = {"dialect": "pytorch", **groups[0]}
-    keys, saved_names = list(group.get("params", ())), group.get("param_names")
+    keys, saved_names = group.get("params", []), group.get("param_names")
+    if not isinstance(keys, (list, tuple)):
+        raise TypeError(f"params of a group must be a list, got {type(keys).__name__}")
     if len(keys) != len(params):
         raise ValueError(
             "loaded state dict contains a parameter group that doesn't match the size of "
@@ -131,13 +134,24 @@ def parse_state_dict(
         # switched off, AMSGrad keeps the maximum that it has
         kept = options["amsgrad"] or (isinstance(entry, Mapping) and MOMENTS[-1] in entry)
         step, moments = read_entry(entry, kept, FOR_NUMPY, key)
-        arrays = {name: np.asarray(moment) for name, moment in moments.items()}
-        for name, array in arrays.items():
+        arrays = {}
+        for name, moment in moments.items():
+            arrays[name] = array = _as_array(f"state[{key}][{name!r}]", moment)
             check_like(f"state[{key}]", f"[{name!r}]", array, params[own])
             if name != MOMENTS[0] and _is_negative(array):
                 raise ValueError(f"state[{key}][{name!r}] is negative (expected a mean of squares)")
         found[own] = step, list(arrays.values())
     return options, found
+
+
+def _as_array(name: str, value: Any) -> NDArray:
+    try:
+        return np.asarray(value)
+    except Exception as error:  # each library has its own words, as of a tensor on a GPU
+        kind = type(value).__name__
+        raise TypeError(
+            f"{name} must be an array, got a {kind} of which NumPy makes none"
+        ) from error
 
 
 def _is_negative(array: NDArray) -> bool:

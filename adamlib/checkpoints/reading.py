@@ -98,15 +98,12 @@ def read_whole(
 ) -> tuple[dict[str, Any], dict[str, NDArray]]:
     """Read header and arrays of a file, or refuse one that is not whole or of another format.
 
-    ``entries`` says which arrays must be there, given the header.
+    ``entries`` says which arrays must be there, given the header, or refuses that.
     """
-    with open_whole(path) as file, refusing(path, _kind(file_format)):
+    kind = file_format.rpartition("-")[0].replace("-", " ")
+    with open_whole(path) as file, refusing(path, kind):
         header, members = read_header(file, [file_format])
-        try:
-            expected = entries(header)
-        except (KeyError, TypeError) as error:
-            raise ValueError("its header does not say what belongs to it") from error
-        check_complete(members, expected)
+        check_complete(members, entries(header))
         return header, {key: member.read(file) for key, member in members.items()}
 
 
@@ -116,10 +113,6 @@ def check_complete(members: Collection[str], expected: Collection[str]) -> None:
         raise ValueError(f"{key!r} is missing")
     for key in sorted(set(members).difference(expected)):
         raise ValueError(f"{key!r} does not belong to it")
-
-
-def _kind(file_format: str) -> str:
-    return file_format.rpartition("-")[0].replace("-", " ")
 
 
 def _parsed(member: Member, file: IO[bytes]) -> Any:

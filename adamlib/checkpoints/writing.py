@@ -58,8 +58,6 @@ def write_whole(path: Path, header: dict[str, Any] | None, arrays: Mapping[str, 
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     target = Path(os.path.realpath(path))
-    if len(os.fsencode(target.name)) > _longest_name(target.parent):
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(path))
     # A name of its own, short whatever the target is called.
     mark = f".adamlib-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
     _remove_leftovers(target.parent, mark)
@@ -149,10 +147,3 @@ def _remove_if_left(part: Path) -> None:
     with open(part, "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an error while it is being written
         part.unlink()
-
-
-def _longest_name(folder: Path) -> float:
-    """Return the bytes that a name may have here; the system says it of the name of a part only."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return os.pathconf(folder, "PC_NAME_MAX")
-    return float("inf")

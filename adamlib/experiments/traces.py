@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ class Trace:
         FileNotFoundError
             There is no such file.
         """
-        header, arrays = read_whole(as_path(path), TRACE_FORMAT, lambda h: set(h["arrays"]))
+        header, arrays = read_whole(as_path(path), TRACE_FORMAT, _entries)
 
         def under(folder: str) -> dict[str, NDArray]:
             names = [name for name in header["arrays"] if name.startswith(folder)]
@@ -143,6 +143,17 @@ class Trace:
 
         params = under("params/") or arrays.get("params")
         return cls(header["label"], arrays["losses"], params, arrays.get("path"), under("axis/"))
+
+
+def _entries(header: dict[str, Any]) -> set[str]:
+    """Return the names of the arrays of a trace, or refuse a header that `Trace.save` has not."""
+    label, arrays = header.get("label"), header.get("arrays")
+    known = header.keys() == {"format", "label", "arrays"} and isinstance(label, str)
+    if not known or not isinstance(arrays, list) or "losses" not in arrays:
+        raise ValueError("its header is not that of a trace")
+    if not all(isinstance(name, str) for name in arrays):
+        raise ValueError("its header names an array by something else than text")
+    return set(arrays)
 
 
 def run(
