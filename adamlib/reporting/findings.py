@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..floats import float_format, round_to, underflow_gradient
+from ..floats import float_format, underflow_gradient
 from ..moments import memory
 from ..tables import Table
 from .numbers import Measured
@@ -72,9 +72,7 @@ def _zero_divided(one: Measured) -> float | None:
     never, dtype = one.row["never_had_gradient"], one.dtype
     if not never or dtype is None or one.held.settings.rule.eps_placement == "none":
         return None
-    settings = one.held.settings
-    held = settings.eps if settings.wide else float(round_to(settings.eps, dtype))
-    return None if held else never
+    return None if one.held.settings.eps_in(dtype) else never
 
 
 def _held_back(one: Measured) -> float | None:

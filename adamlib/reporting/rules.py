@@ -50,6 +50,10 @@ class Settings(NamedTuple):
             return math.sqrt((newest**2 + rest**2 * older / (1 - older)) / (1 - beta2))
         return largest_step(self.betas)
 
+    def eps_in(self, dtype: str) -> float:
+        """Return ε as a state of that format has it: 0 where it is rounded to 0."""
+        return self.eps if self.wide or round_to(self.eps, dtype) else 0.0
+
 
 class StepRule(NamedTuple):
     """The last step of a parameter: Δθ/lr = quotient(from_exp_avg·m + from_grad·g, v̂, ε).
@@ -149,6 +153,7 @@ def _number(value: Any) -> Any:
 
 def step_rule(settings: Settings, step: int, entry: Mapping[str, Any], dtype: str) -> StepRule:
     """Return the rule of the step t = ``step``, 1 or more, of a parameter with that state."""
+    settings = settings._replace(eps=settings.eps_in(dtype))
     rule, eps = settings.rule, settings.eps
     beta1, beta2 = settings.betas
     c1 = bias_correction(beta1, step) if rule.corrects_exp_avg else 1.0
