@@ -1,5 +1,7 @@
 """Pages that are computed: Which Adam is it, notation, numbered equations, the reference."""
 
+import json
+from html import escape
 from importlib import import_module
 from pathlib import Path
 
@@ -177,7 +179,11 @@ def region_style() -> str:
         f"  --region-{name.replace(' ', '-')}: {colour};" for name, colour in REGION_COLOURS.items()
     ]
     lines = [line.replace("--region-NaN", "--region-nan") for line in lines]
-    return ":root {\n" + "\n".join(lines) + "\n}\n"
+    fills = [
+        f".{each} {{ fill: var(--{each}); --region: var(--{each}); }}"
+        for each in (line.split(":")[0].strip().removeprefix("--") for line in lines)
+    ]
+    return "\n".join([":root {", *lines, "}", *fills, ""])
 
 
 def logo() -> str:
@@ -207,7 +213,10 @@ LABELS = {
 
 
 def map_picture(data: FirstStepMap) -> str:
-    """The map of the first step as SVG; without g = 0, with the strip for eps = 0."""
+    """The map of the first step as SVG, and below it what static/first_step.js lets one change.
+
+    Without g = 0, with the strip for eps = 0.
+    """
     outcomes = data.outcomes[:, 1:]
     x = np.linspace(LEFT, LEFT + WIDTH, outcomes.shape[1] + 1)
     y = np.linspace(TOP + HEIGHT, TOP, outcomes.shape[0])  # from the smallest eps upwards
@@ -217,19 +226,47 @@ def map_picture(data: FirstStepMap) -> str:
         for name, first, last in runs(outcomes[row]):
             low, high = edges
             paths.setdefault(name, []).append(
-                f"M{x[first]:.4g} {low:.4g}H{x[last]:.4g}V{high:.4g}H{x[first]:.4g}z"
+                f"M{x[first]:.1f} {low:.2f}H{x[last]:.1f}V{high:.2f}H{x[first]:.1f}z"
             )
     shapes = "".join(
-        f'<path fill="{REGION_COLOURS[name]}" d="{"".join(parts)}"/>'
+        f'<path class="region-{name.lower().replace(" ", "-")}" d="{"".join(parts)}"/>'
         for name, parts in paths.items()
     )
+    place = dict(left=LEFT, top=TOP, width=WIDTH, height=HEIGHT, strip=strip)
+    place |= dict(grads=GRAD_DECADES, eps=EPS_DECADES, perDecade=PER_DECADE)
     return (
-        f'<div class="map" id="first-step-map"><svg viewBox="0 0 760 540" role="img" '
-        f'aria-labelledby="map-title"><title id="map-title">{MAP_ALT}</title>'
-        f'<g shape-rendering="crispEdges">{shapes}</g>{map_words(data, strip)}</svg></div>'
+        f'<div class="map" data-place="{escape(json.dumps(place))}">'
+        f'<svg viewBox="0 0 760 548" role="img" aria-labelledby="map-title">'
+        f'<title id="map-title">{MAP_ALT}</title>'
+        f'<g class="regions" shape-rendering="crispEdges">{shapes}</g>{map_words(data, strip)}'
+        f'<circle class="marker" r="9" /></svg>{CONTROLS}</div>'
     )
 
 
+def slider(name: str, label: str, decades: tuple[int, int], at: float) -> str:
+    """A slider over powers of ten; its lowest place, left of them, is zero."""
+    return (
+        f'<label><span>{label}</span><input type="range" name="{name}" min="{decades[0] - 1}" '
+        f'max="{decades[1]}" step="0.05" value="{at}"><output></output></label>'
+    )
+
+
+def choice(name: str, label: str, values: tuple[str, ...], chosen: str) -> str:
+    options = "".join(
+        f"<option{' selected' if value == chosen else ''}>{value}</option>" for value in values
+    )
+    return f'<label><span>{label}</span><select name="{name}">{options}</select></label>'
+
+
+GRAD_DECADES, EPS_DECADES, PER_DECADE = (-46, 6), (-44, 2), 6
+CONTROLS = (
+    '<div class="controls" hidden><p class="says" aria-live="polite"></p>'
+    + slider("gradient", "gradient", GRAD_DECADES, -12)
+    + slider("eps", "eps", EPS_DECADES, -8)
+    + choice("beta2", "β₂", ("0.9", "0.99", "0.999", "0.9999"), "0.999")
+    + choice("format", "format", ("float16", "bfloat16", "float32", "float64"), "float32")
+    + "</div>"
+)
 MAP_ALT = (
     "Map of the first step of Adam in float32, over the size of the gradient and eps. Above the "
     "diagonal eps = |g| the step is held back. Below it, from small to large gradients: too long, "
@@ -258,7 +295,7 @@ def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
     def up(decade: float) -> float:
         return TOP + HEIGHT - HEIGHT * (decade - decades_y[0]) / (decades_y[-1] - decades_y[0])
 
-    words = []
+    words = ['<g class="names">']
     for name, text in LABELS.items():
         rows, columns = np.nonzero(data.outcomes[1:, 1:] == name)
         words.append(
@@ -272,15 +309,16 @@ def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
         size = 17 if name == "infinite" else 11
         narrow = " narrow" if name == "NaN" else ""
         words.append(
-            f'<text class="on-dark{narrow}" text-anchor="middle" font-size="{size}" x="{across(at):.1f}" '
-            f'y="{middle:.1f}">{text}</text>'
+            f'<text class="on-dark{narrow}" text-anchor="middle" font-size="{size}" '
+            f'x="{across(at):.1f}" y="{middle:.1f}">{text}</text>'
         )
+    words.append("</g>")
     for place, decade in enumerate(range(-40, 1, 8)):
         power = "1" if decade == 0 else f"1e{decade}"
         rank = ' class="second"' if place % 2 == 0 else ""  # left out where the screen is narrow
         words.append(
-            f'<text{rank} text-anchor="middle" font-size="14" x="{across(decade):.1f}" '
-            f'y="{strip[0] + 19:.1f}">{power}</text><text{rank} text-anchor="end" font-size="14" '
+            f'<text{rank} text-anchor="middle" dominant-baseline="hanging" font-size="14" '
+            f'x="{across(decade):.1f}" y="{strip[0] + 7:.1f}">{power}</text><text{rank} text-anchor="end" font-size="14" '
             f'x="{LEFT - 8}" y="{up(decade) + 5:.1f}">{power}</text>'
         )
     line = up(-8)
@@ -289,16 +327,20 @@ def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
         f'<text class="on-map" font-size="14" x="{LEFT + 10}" y="{line - 7:.1f}">eps = 1e-8, the '
         "default</text>",
         f'<text text-anchor="end" font-size="14" x="{LEFT - 8}" y="{middle:.1f}">0</text>',
-        f'<text text-anchor="middle" font-size="16" x="{LEFT + WIDTH / 2}" y="{strip[0] + 44}">'
+        f'<text text-anchor="middle" font-size="16" x="{LEFT + WIDTH / 2}" y="{strip[0] + 50}">'
         "size of the gradient |g|</text>",
         f'<text font-size="16" x="{LEFT}" y="{TOP - 16}">eps, in the units of the gradient</text>',
     ]
     return "".join(words)
 
 
+def the_map() -> FirstStepMap:
+    return first_step_map(np.float32, GRAD_DECADES, EPS_DECADES, PER_DECADE)
+
+
 def fill_front_page(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    text = text.replace("<!-- map -->", map_picture(first_step_map(np.float32)))
+    text = text.replace("<!-- map -->", map_picture(the_map()))
     page.write_text(text.replace("<!-- course -->", course()), encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
 TO_A_MODULE = re.compile(r"\]\(\.\./adamlib/([\w/]+)\.py\)")
+DARK_OR_LIGHT = re.compile(r"\b(?:dark|light|pale|bright)(?:er|est)?\b", re.IGNORECASE)
 QUOTED = re.compile(r"<!-- (figure|output) (\d\d) ([\w-]+) -->")
 DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 TAG = re.compile(r"\\tag\{(\w+)\}")
@@ -47,6 +48,7 @@ def with_site_links(text: str, up: str = "../") -> str:
 def anchored(path: Path) -> NotebookNode:
     """A notebook with a label before each cell, and without the links at its end."""
     notebook, number, cells = notebooks.read(path), path.name[:2], []
+    mark_as_drawn(notebook.cells)
     for cell in notebook.cells:
         if cell.id == "navigation":
             continue
@@ -60,6 +62,18 @@ def anchored(path: Path) -> NotebookNode:
         cells.append(cell)
     notebook.cells = cells
     return notebook
+
+
+def mark_as_drawn(cells: list[NotebookNode]) -> None:
+    """Give a figure the class `as-drawn` where the words about it speak of dark and light.
+
+    In the dark the pages show figures with light and dark exchanged; these words would be wrong.
+    """
+    for before, cell, after in zip(cells, cells[1:], cells[2:], strict=False):
+        image = cell.metadata.get("mystnb", {}).get("image")
+        words = [near.source for near in (before, after) if near.cell_type == "markdown"]
+        if image and DARK_OR_LIGHT.search(" ".join([image["alt"], *words])):
+            image["classes"] = "as-drawn"
 
 
 def equations() -> Iterator[tuple[str, str, str]]:

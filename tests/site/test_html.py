@@ -6,10 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import SITE, pages
 
 import notebooks
 from adamlib.dialects import DIALECTS
+from built import SITE, pages
 
 PAGES = pages()
 LOADED = {"script": "src", "img": "src", "link": "href", "source": "srcset", "iframe": "src"}

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import ROOT, SITE, pages
 from playwright.sync_api import Browser, BrowserContext, Page
+
+from built import ROOT, SITE, pages
 
 AXE = ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = pages()

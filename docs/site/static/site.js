@@ -16,6 +16,16 @@ function showReading() {
   document.documentElement.style.setProperty("--read", shareRead().toFixed(4));
 }
 
+/** Make formulas smaller, down to two thirds, where they are wider than the screen. */
+function fitFormulas() {
+  for (const each of document.querySelectorAll(".equation > .formula")) {
+    const formula = /** @type {HTMLElement} */ (each);
+    formula.style.fontSize = "";
+    const share = formula.clientWidth / formula.scrollWidth;
+    if (share < 1) formula.style.fontSize = `${Math.max(66, Math.floor(share * 98))}%`;
+  }
+}
+
 function letKeyboardScroll() {
   for (const each of document.querySelectorAll(SCROLLERS)) {
     if (each.scrollWidth > each.clientWidth) each.setAttribute("tabindex", "0");
@@ -29,10 +39,13 @@ function begin() {
   strip.setAttribute("aria-hidden", "true");
   document.body.append(strip);
   showReading();
+  fitFormulas();
   letKeyboardScroll();
+  document.fonts.ready.then(fitFormulas).then(letKeyboardScroll);
   addEventListener("scroll", showReading, { passive: true });
   addEventListener("resize", () => {
     showReading();
+    fitFormulas();
     letKeyboardScroll();
   });
   addEventListener("beforeprint", () => {
