@@ -67,6 +67,7 @@ lint-notebooks: $(READY)
 
 lint-files: $(READY)
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(PY) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(PY) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 notebooks: $(READY)  ## run the original notebooks and store their outputs, normalised

@@ -83,6 +83,17 @@ def test_the_workflow_runs_the_oldest_python():
     assert f'"{PROJECT["requires-python"].removeprefix(">=")}"' in workflow
 
 
+@pytest.mark.parametrize(
+    "workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.name
+)
+def test_actions_are_pinned_by_commit(workflow):
+    """A tag can be moved; beside the commit stands the version that it was."""
+    used = re.findall(r"uses: (.+)", workflow.read_text(encoding="utf-8"))
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+(\.\d+)*", action), action
+
+
 # --- what is built from the repository ------------------------------------------------------------
 
 
