@@ -318,8 +318,9 @@ def map_words(data: FirstStepMap, strip: tuple[float, float]) -> str:
         rank = ' class="second"' if place % 2 == 0 else ""  # left out where the screen is narrow
         words.append(
             f'<text{rank} text-anchor="middle" dominant-baseline="hanging" font-size="14" '
-            f'x="{across(decade):.1f}" y="{strip[0] + 7:.1f}">{power}</text><text{rank} text-anchor="end" font-size="14" '
-            f'x="{LEFT - 8}" y="{up(decade) + 5:.1f}">{power}</text>'
+            f'x="{across(decade):.1f}" y="{strip[0] + 7:.1f}">{power}</text>'
+            f'<text{rank} text-anchor="end" font-size="14" x="{LEFT - 8}" '
+            f'y="{up(decade) + 5:.1f}">{power}</text>'
         )
     line = up(-8)
     words += [

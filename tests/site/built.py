@@ -1,13 +1,11 @@
 """Where the site stands that `make site` built, and its pages."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "site"
-sys.path.append(str(ROOT / "docs" / "site"))  # generated.py
 
 
 def pages() -> list[str]:

@@ -1,11 +1,15 @@
 """A Chromium for the pages."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from built import ROOT
+
+sys.path.append(str(ROOT / "docs" / "site"))  # generated.py
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
