@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -40,7 +41,9 @@ def fake_python(folder: str, pip_says: str = "", status: int = 0) -> None:
     install = f"sys.stderr.write({pip_says!r}); sys.exit({status})"
     log = path.parent / "log"
     path.write_text(
-        f"#!{sys.executable}\nimport sys\n"
+        "#!/bin/sh\n"
+        f'"exec" "{sys.executable}" "$0" "$@"\n'  # nothing to Python; a #! takes no spaces
+        "import sys\n"
         f"open({str(log)!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
         f"if 'install' in sys.argv: {install}\n"
     )
@@ -200,10 +203,64 @@ def test_arguments_for_pip_are_passed_on(project, monkeypatch):
     assert any("--extra-index-url https://example.org/a b" in call for call in calls(project))
 
 
+@needs_shebang
+def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
+    folder = tmp_path / "mein Küchentisch"
+    folder.mkdir()
+    os.symlink(sys.executable, folder / "python")
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    for name in ("pyproject.toml", "constraints.txt"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    fake_python(str(folder))
+    monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)
+    assert set_up.main(str(folder)) == 0
+    assert any("--editable" in call for call in calls(str(folder)))
+
+
+@needs_shebang
+def test_pip_settings_that_switch_are_switched_back(project):
+    """PIP_USER=1 in a profile or a file: "Can not perform a '--user' install"."""
+    fake_python(project)
+    log = Path(project) / "environment"
+    path = Path(set_up.venv_python(os.path.join(project, ".venv")))
+    names = ("PIP_USER", "PIP_REQUIRE_HASHES", "PIP_NO_DEPS")
+    writes = f"open({str(log)!r}, 'a').write(str([os.environ.get(n) for n in {names}]))"
+    text = path.read_text()
+    path.write_text(
+        text.replace("import sys\n", f"import os, sys\nif 'install' in sys.argv: {writes}\n")
+    )
+    assert set_up.main(project) == 0
+    assert log.read_text() == 2 * "['0', '0', '0']"
+
+
+@pytest.mark.parametrize("name", ["target", "prefix", "root"])
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_pip_settings_that_lead_elsewhere_are_named(project, monkeypatch, capsys, name, where):
+    """They cannot be switched off; the packages would be put beside .venv."""
+    if where == "variable":
+        monkeypatch.setenv(f"PIP_{name.upper()}", "/else where")
+        said = f":env:.{name}"
+    else:
+        file = Path(project) / "pip.conf"
+        file.write_text(f"[install]\n{name} = /else where\n", encoding="utf-8")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+        said = f"install.{name}"
+    with pytest.raises(set_up.Problem, match=re.escape(f"{said}='/else where'")):
+        set_up.check_pip_settings(sys.executable)
+
+
+def test_other_pip_settings_stay(monkeypatch, tmp_path):
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\ntimeout = 60\n[install]\nuser = true\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    set_up.check_pip_settings(sys.executable)
+
+
 def test_an_environment_without_pip_is_made_anew(project, monkeypatch):
     """`python -m venv` was interrupted before it came to pip."""
     os.mkdir(os.path.join(project, ".venv"))
     commands = []
     monkeypatch.setattr(set_up, "run", commands.append)
+    monkeypatch.setattr(set_up, "check_pip_settings", lambda python: None)
     assert set_up.main(project) == 0
     assert commands[0] == [sys.executable, "-m", "venv", "--clear", os.path.join(project, ".venv")]

@@ -16,8 +16,8 @@ CALLS = (
 )
 CHANGES = r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC"
 LOCAL = r'sin_addr=inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\.'
-# The kernel and torchrun's workers, the compilers of numba and torch, matplotlib's list of fonts.
-PROGRAMS = r"^(python[\d.]*|cc|gcc|c\+\+|g\+\+|clang|cc1|cc1plus|as|ld|collect2|ldconfig|fc-list)$"
+# The kernel, torchrun's workers, compilers of numba and torch; matplotlib lists fonts, platform asks.
+PROGRAMS = r"^(python[\d.]*|cc|gcc|c\+\+|g\+\+|clang|cc1|cc1plus|as|ld|collect2|ldconfig|fc-list|uname)$"
 
 
 def faults(trace: str, allowed: tuple[Path, ...]) -> list[str]:

@@ -94,6 +94,20 @@ def check_space(free, needed_gb=NEEDED_GB):
         )
 
 
+def check_pip_settings(python):
+    """Refuse settings of pip, from files or variables, that put packages beside the environment."""
+    listed = subprocess.check_output([python, "-m", "pip", "config", "list"])
+    text = listed.decode("utf-8", "replace")
+    found = re.findall(r"^\S+\.(?:target|prefix|root)='.*'$", text, re.MULTILINE)
+    if found:
+        raise Problem(
+            "Your settings of pip put packages elsewhere:\n\n    %s\n\n"
+            "Remove that for the set-up (:env: is a variable, PIP_TARGET and the like; the files "
+            "are listed by `%s -m pip config debug`) and repeat your command."
+            % ("\n    ".join(found), python)
+        )
+
+
 def explain(stderr, python_version):
     """Say what pip's (or venv's) error output means and what to do, for the usual causes."""
     text = stderr.lower()
@@ -126,10 +140,15 @@ def explain(stderr, python_version):
     )
 
 
+# What somebody may have set for all of pip's environments, in a variable or a file.
+SWITCHED_OFF = {"PIP_USER": "0", "PIP_REQUIRE_HASHES": "0", "PIP_NO_DEPS": "0"}
+
+
 def run(command):
     """Run a command; its output goes to the terminal (pip draws its progress there)."""
     # Only stderr is piped: an stdout that is not a terminal would hide pip's progress bars.
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    environment = dict(os.environ, **SWITCHED_OFF)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
     lines = []
     for raw in iter(process.stderr.readline, b""):
         line = raw.decode("utf-8", "replace")
@@ -180,6 +199,7 @@ def install(root, folder, quietly):
     python = venv_python(folder)
     if not works(python, "-m", "pip", "--version"):
         run([sys.executable, "-m", "venv", "--clear", folder])
+    check_pip_settings(python)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["--constraint", os.path.join(root, "constraints.txt")]
     pip += shlex.split(os.environ.get("PIP_ARGS", ""))
