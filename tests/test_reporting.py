@@ -598,6 +598,16 @@ def test_steps_are_lost_in_rounding_in_bfloat16_and_not_in_float32():
         assert kinds(report(optimizer)) == expected
 
 
+def test_a_run_that_has_arrived_is_not_told_to_be_in_need():
+    for m, arrived in ((1e-6, True), (0.1, False)):
+        lr = 1e-3 if arrived else 1e-9
+        optimizer = with_state([m] * 8, [0.01] * 8, param=torch.ones(8), lr=lr)
+        (found,) = report(optimizer).findings
+        assert found.kind == "steps-lost-in-rounding"
+        assert ("A run that has arrived looks like this too" in found.do) == arrived
+        assert "master weights in float32" not in found.do  # float32 they are
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_a_lost_step_is_one_that_torch_does_not_make(dtype):
     rng = np.random.default_rng(0)

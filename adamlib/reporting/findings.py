@@ -14,6 +14,9 @@ from .shown import count, number, percent
 from .suggestions import largest_eps
 
 
+STEPS_OF_A_RUN = 0.01  # in units of lr; below it gradients are far smaller than v remembers
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing to know about one parameter.
@@ -142,10 +145,16 @@ def _says_lost(one: Measured, value: float) -> str:
 
 
 def _do_lost(one: Measured) -> str:
-    return (
-        "Keep the parameters in a wider format too (master weights in float32), add with Kahan "
-        "summation or stochastic rounding, or take a larger lr."
+    steps = one.row["step_rms"]
+    masters = " (master weights in float32)" if float_format(one.dtype).precision < 24 else ""
+    mend = (
+        f"Keep the parameters in a wider format too{masters}, add with Kahan summation or "
+        "stochastic rounding, or take a larger lr."
     )
+    if steps < STEPS_OF_A_RUN:
+        arrived = f"A run that has arrived looks like this too: its steps are {number(steps)} lr."
+        return f"{arrived} If yours has not: {mend[0].lower()}{mend[1:]}"
+    return mend
 
 
 def _says_held_back(one: Measured, value: float) -> str:
