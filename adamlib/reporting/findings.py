@@ -13,7 +13,6 @@ from .rules import NO_DIVISION
 from .shown import count, number, percent
 from .suggestions import largest_eps
 
-
 STEPS_OF_A_RUN = 0.01  # in units of lr; below it gradients are far smaller than v remembers
 
 
