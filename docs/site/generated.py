@@ -157,9 +157,11 @@ def equations() -> str:
         page = f"notebooks/{name.removesuffix('.ipynb')}.html"
         lines += [
             "",
+            "````{container} indexed",
             f'<a class="to-equation" href="{page}#equation-{number}">({number})</a>',
             "",
             f"$$\n{one_line}\n$$",
+            "````",
         ]
     return "\n".join(lines) + "\n"
 

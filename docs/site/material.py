@@ -18,6 +18,9 @@ import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
 TO_A_MODULE = re.compile(r"\]\(\.\./adamlib/([\w/]+)\.py\)")
+# what is said to readers of the repository: of tests and viewers, and the line for README's table
+FOR_THE_REPOSITORY = re.compile(r"(?<=explains it\.) tests/test_glossary\.py .*")
+ABOUT = re.compile(r"^\*\*About\.\*\* .*\n\n", re.MULTILINE)
 DARK_OR_LIGHT = re.compile(r"\b(?:dark|light|pale|bright)(?:er|est)?\b", re.IGNORECASE)
 QUOTED = re.compile(r"<!-- (figure|output) (\d\d) ([\w-]+) -->")
 DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
@@ -56,7 +59,8 @@ def anchored(path: Path) -> NotebookNode:
         if cell.cell_type == "markdown":
             if cell.source.startswith("<"):  # HTML, which takes no label
                 target = f'<a id="{label(number, cell.id)}"></a>\n'
-            cell.source = target + "\n" + with_site_links(cell.source)
+            source = ABOUT.sub("", cell.source)
+            cell.source = target + "\n" + with_site_links(source)
         else:
             cells.append(nbformat.v4.new_markdown_cell(target, id=f"at-{cell.id}"))
         cells.append(cell)
@@ -179,5 +183,6 @@ def write(source: Path) -> None:
     for path in notebooks.in_order():
         nbformat.write(anchored(path), folder / path.name)
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    glossary = FOR_THE_REPOSITORY.sub("", glossary)
     (source / "glossary.md").write_text(with_site_links(glossary, up=""), encoding="utf-8")
     quote_cells(source)
