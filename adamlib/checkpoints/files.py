@@ -103,8 +103,6 @@ def _checked_group(groups: Any) -> dict[str, Any]:
         or not len(places) == len(names) == len(set(names))
     ):
         raise ValueError("its header does not name each parameter once")
-    if not isinstance(group["dialect"], str):
-        raise ValueError("its header names no dialect")
     return group | checked_options({name: group[name] for name in HYPERPARAMETERS})
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .writing import HEADER, regular_file
 
-LOCAL = struct.Struct("<4s5H3L2H")  # what stands before each member of a zip
+LOCAL = struct.Struct("<26x2H")  # what stands before each member of a zip ends with two lengths
 UTF8 = 0x800  # the flag of a name in that encoding
 NPY = re.compile(  # format 1.0, of numbers and text
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<>|][biufcU]\d{1,9})', 'fortran_order': (True|False), "
@@ -157,8 +157,6 @@ def _members(file: IO[bytes]) -> dict[str, Member]:
             raise ValueError(f"{info.filename!r} is compressed")
         start = _start(file, info, place)
         place = start + info.file_size
-        if place > end:
-            break
         key = info.filename.removesuffix(".npy")
         if key in members:
             raise ValueError(f"{key!r} is there twice")
@@ -174,11 +172,10 @@ def _start(file: IO[bytes], info: zipfile.ZipInfo, place: int) -> int:
     """Return where the bytes of a member begin, which stands at a place in the file."""
     file.seek(place)
     local = file.read(LOCAL.size)
-    if len(local) == LOCAL.size and info.header_offset == place:
-        sign, _, flags, method, *_, size, extra = LOCAL.unpack(local)
-        name = info.filename.encode("utf-8" if flags == UTF8 else "cp437", "replace")
-        same = file.read(size) == name and info.compress_size == info.file_size
-        if same and (sign, method) == (b"PK\3\4", 0) and flags == info.flag_bits in (0, UTF8):
+    if len(local) == LOCAL.size:
+        size, extra = LOCAL.unpack(local)
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & UTF8 else "cp437")
+        if file.read(size) == name:
             return place + LOCAL.size + size + extra
     raise ValueError("it is no zip file, or not a whole one")
 
