@@ -118,7 +118,7 @@ site: $(READY)  ## the course as pages, from the stored outputs, in build/site (
 
 test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
-	@$(PY) -m pytest tests/site $(PYTEST_ARGS)
+	@$(PY) -m pytest tests/site docs/site $(PYTEST_ARGS)
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots

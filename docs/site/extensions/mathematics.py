@@ -69,8 +69,17 @@ SHOWN = '<mjx-container aria-hidden="true"'
 
 def visit_inline(translator: HTML5Translator, node: nodes.math) -> None:
     html = typesetter(translator).html(node.astext(), display=False)
+    if in_a_link(node):
+        shown, _, spoken = html.partition('<span class="spoken">')  # a link's name is plain text
+        html = f'{shown}<span class="spoken">{re.sub("<[^>]+>", "", spoken)}</span>'
     translator.body.append(f'<span class="formula">{html}</span>')
     raise nodes.SkipNode
+
+
+def in_a_link(node: nodes.Node) -> bool:
+    return node.parent is not None and (
+        isinstance(node.parent, nodes.reference) or in_a_link(node.parent)
+    )
 
 
 def visit_block(translator: HTML5Translator, node: nodes.math_block) -> None:
