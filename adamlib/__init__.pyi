@@ -35,6 +35,7 @@ from .optimizer import Adam as Adam
 from . import fused as fused  # the step compiled by torch, in C++ or Triton: fused=True
 from . import pytorch as pytorch  # Adam and AdamW for torch, drop-in
 from . import isolation as isolation  # somebody's code in a process of its own, in limited time
+from . import guard as guard  # or in this one, which it does not disturb
 
 from . import identification as identification  # which Adam is this function, or which mistake
 from .identification import Identification as Identification

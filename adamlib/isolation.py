@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 import queue
+import re
 import select
 import signal
 import struct
@@ -33,6 +34,8 @@ PAUSE = 0.02
 LAST_WAIT = 5.0  # for what the system cannot kill at once
 CAN_FORK = hasattr(os, "fork")
 HEADER = struct.Struct("!Q")
+ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+LONGEST = 500  # characters of a message
 # of Linux, from sys/prctl.h
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -56,7 +59,7 @@ def in_fresh_interpreter(name: str, arguments: tuple, seconds: float = SECONDS) 
     try:
         task = (name, pickle.dumps(arguments))
     except Exception as error:  # whatever somebody's __reduce__ raises
-        return Outcome(failure=f"It cannot be sent to another process: {told_of(error)}.")
+        return Outcome(failure=f"It cannot be sent to another process: {error_text(error)}.")
     process = subprocess.Popen(
         # -P: the modules beside this file are no top-level modules
         [sys.executable, "-P", str(Path(__file__)), json.dumps(sys.path)],
@@ -159,8 +162,17 @@ def how_it_ended(code: int) -> str:
         return f"Its process was ended by signal {-code}"
 
 
-def told_of(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+def error_text(error: BaseException) -> str:
+    """Write an exception in a line, without addresses; its own ``str`` may fail.
+
+    >>> error_text(ValueError("no"))
+    'ValueError: no'
+    """
+    try:
+        message = ADDRESS.sub("0x…", " ".join(str(error).split()))[:LONGEST]
+    except Exception:
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 # The guard.
@@ -249,7 +261,7 @@ def work(job: Job, speak: int) -> None:
         answer = ("answer", job(lambda doing: send(speak, ("doing", doing))))
         send(speak, answer)
     except BaseException as error:  # somebody's code may raise anything
-        send(speak, ("raised", told_of(error)))
+        send(speak, ("raised", error_text(error)))
 
 
 def hush() -> None:

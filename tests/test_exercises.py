@@ -14,7 +14,7 @@ import torch
 import adamlib
 import answers
 import notebooks
-from adamlib import check, exercises, hint, solution
+from adamlib import check, exercises, guard, hint, solution
 from adamlib.exercises import running
 from adamlib.exercises.base import show
 
@@ -380,7 +380,8 @@ def test_an_endless_result_is_stopped(monkeypatch, capsys):
 
 
 def test_what_cannot_be_stopped_is_said(impatient, monkeypatch, capsys):
-    monkeypatch.setattr(running, "SECONDS_TO_STOP", 0.1)
+    monkeypatch.setattr(guard, "SECONDS_TO_STOP", 0.1)
+    monkeypatch.setattr(guard, "IDLE", 1)
     text = says(capsys, "00-limit", lambda h: time.sleep(1.5))
     assert "cannot be stopped. Restart the kernel." in text
     time.sleep(1.5)
@@ -395,11 +396,11 @@ def test_a_slow_answer_is_waited_for(capsys):
 
 
 def test_an_interrupt_reaches_the_learner(monkeypatch):
-    def interrupted(thread, answer):
+    def interrupted(*args):
         raise KeyboardInterrupt
 
     before = threading.active_count()
-    monkeypatch.setattr(running, "_wait", interrupted)
+    monkeypatch.setattr(guard, "_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         check("00-limit", loops)
     assert threading.active_count() == before

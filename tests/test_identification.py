@@ -207,7 +207,7 @@ NO_OPTIMIZERS = {
     "a number": (step_of(lambda p, g: 3), "returns an array of shape ()"),
     "too few": (step_of(lambda p, g: p[:1]), "returns an array of shape ("),
     "wrong shapes": (step_of(lambda p, g: [x[..., None] for x in p]), "arrays of shapes ("),
-    "text": (step_of(lambda p, g: ["a", "b", "c"]), "ValueError"),
+    "text": (step_of(lambda p, g: ["a", "b", "c"]), "must be real numbers, got text"),
     "infinite": (step_of(lambda p, g: [x + np.inf for x in p]), "NaN or infinity"),
     "recursion": (lambda params: NO_OPTIMIZERS["recursion"][0](params), "RecursionError"),
 }

@@ -1,13 +1,11 @@
 """What is said of an answer: a mistake by its name, values in few letters."""
 
-import re
 import reprlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
 LETTERS, ITEMS = 60, 8
-ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 SHORT = reprlib.Repr()
 SHORT.maxstring = LETTERS
 
@@ -98,16 +96,3 @@ def shown_apart(expected: object, got: object) -> tuple[str, str]:
         if texts[0] != texts[1]:
             break
     return texts
-
-
-def error_text(error: BaseException) -> str:
-    """Write an exception in a line, without addresses; its own ``str`` may fail.
-
-    >>> error_text(ValueError("no"))
-    'ValueError: no'
-    """
-    try:
-        message = ADDRESS.sub("0x…", " ".join(str(error).split()))[:200]
-    except Exception:
-        message = ""
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__

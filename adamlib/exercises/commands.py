@@ -9,10 +9,10 @@ from html import escape
 
 from .catalogue import find
 from .sources import source
-from .verdicts import verdict
+from .verdicts import verdict, verdict_apart
 
 
-def check(name: str, answer: object) -> None:
+def check(name: str, answer: object, apart: bool = False) -> None:
     """Say whether an answer is right; if it is wrong, name the mistake.
 
     Prints ``not attempted``, ``correct``, or ``not yet:`` with the name of the mistake where it
@@ -26,6 +26,9 @@ def check(name: str, answer: object) -> None:
         The exercise: ``"01-average"``.
     answer : object
         The function or the value asked for; ``...`` or None while there is none.
+    apart : bool
+        Examine it in a process of its own, which is ended after some seconds: also what holds
+        the interpreter, as ``sum(range(10**10))`` does, or ends it. For answers of others.
 
     Examples
     --------
@@ -39,7 +42,8 @@ def check(name: str, answer: object) -> None:
     >>> check("00-limit", lambda curvature: 2 / curvature)
     correct
     """
-    print(verdict(find(name), answer))
+    exercise = find(name)
+    print(verdict_apart(name, answer) if apart else verdict(exercise, answer))
 
 
 def hint(name: str, n: int = 1) -> None:

@@ -1,50 +1,19 @@
-"""Run what a learner wrote: silently, on copies, in a thread of its own, and not for ever."""
+"""Run what a learner wrote: on copies, silently, and not for ever."""
 
-import contextlib
 import copy
-import ctypes
-import io
-import random
 import sys
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .base import NotAttempted, NotYet, error_text, show
+from .. import guard
+from ..guard import Stopped
+from ..isolation import error_text
+from .base import NotAttempted, NotYet, show
 
-SECONDS = 3.0  # for one call of an answer
+SECONDS = 4.0  # for one call of an answer, and for what is done with what it returns
 SECONDS_IN_ALL = 30.0
-SECONDS_TO_STOP = 2.0
-POLL = 0.02
-
-
-class Stopped(SystemExit):
-    """Raised inside an answer that takes too long.
-
-    A SystemExit, because a thread that it reaches too late ends by it without a word. An answer
-    may catch it; so it sees to it that the next line of the answer raises it again.
-    """
-
-    def __init__(self) -> None:
-        frame: FrameType | None = sys._getframe(1)
-        frames = []
-        while frame is not None and frame.f_code is not Answer.on.__code__:
-            frames.append(frame)
-            frame = frame.f_back
-        if frame is not None:  # we are inside an answer
-            sys.settrace(_stop_here)
-            for each in frames:
-                each.f_trace = _stop_here
-
-
-def _stop_here(frame: FrameType, event: str, arg: object) -> None:
-    if event == "line":
-        raise Stopped
 
 
 class Answer:
@@ -63,8 +32,8 @@ class Answer:
     ----------
     changed : tuple of str
         The first parameter that came back changed, and how; empty if none did.
-    since : float or None
-        When the present call began, by `time.monotonic`.
+    part : object
+        Another one whenever a call begins or ends.
     call : str
         The present call, or the last, as it would be typed.
     """
@@ -73,7 +42,7 @@ class Answer:
         self.value, self.name, self.parameters = value, name, parameters
         self.changed: tuple[str, ...] = ()
         self.call = ""
-        self.since: float | None = None
+        self.part = object()
 
     def __call__(self, *args: Any) -> Any:
         """Call the function on copies; what it raises becomes `NotYet`."""
@@ -90,7 +59,7 @@ class Answer:
         self.call = call
         if not callable(self.value):
             raise NotYet(f"expected a function, got {show(self.value)}.")
-        self.since = time.monotonic()
+        self.part = object()
         try:
             value = self.value(*args)
         except Stopped:
@@ -99,7 +68,7 @@ class Answer:
         except BaseException as error:  # a learner's function may raise anything
             raise NotYet(f"your function raised {error_text(error)}", given=call) from None
         finally:
-            self.since = None
+            self.part = object()
         if value is ...:
             raise NotAttempted
         if value is None:
@@ -117,89 +86,19 @@ def _same(before: Any, after: Any) -> bool:
     return True
 
 
-class Silent(io.TextIOBase):
-    """A stream that forgets what is written to it."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hide output and warnings, and put random generators back where they were."""
-    torch = sys.modules.get("torch")
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the learner's own
-    torch_state = torch.get_rng_state() if torch else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with contextlib.redirect_stdout(Silent()), contextlib.redirect_stderr(Silent()):
-                yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        if torch:
-            torch.set_rng_state(torch_state)
-
-
 def limited(work: Callable[[], None], answer: Answer) -> None:
-    """Do ``work``, which calls ``answer``, in a thread; stop it where it takes too long.
-
-    A loop is stopped between two of its lines, by an exception raised inside the thread. A
-    single long operation (a sleep, a product of huge matrices) ends by itself first.
+    """Do ``work``, which calls ``answer``; stop it where it takes too long.
 
     Raises
     ------
     NotYet
         What ``work`` raises, whatever it is; and where it had to be stopped.
     """
-    ends: list[BaseException | None] = []
-
-    def target() -> None:
-        try:
-            with np.errstate(all="ignore"):
-                work()
-        except BaseException as error:
-            ends.append(error)
-        else:
-            ends.append(None)
-
-    thread = threading.Thread(target=target, daemon=True)
-    with undisturbed():
-        thread.start()
-        try:
-            in_time = _wait(thread, answer)
-        except BaseException:  # the learner interrupts the kernel
-            _stop(thread)
-            raise
-        stopped = in_time or _stop(thread)
-    if not in_time:
-        end = "was stopped" if stopped else "cannot be stopped. Restart the kernel"
-        raise NotYet(f"your function does not come to an end, and {end}.", "endless", answer.call)
-    error = ends[0]
-    if isinstance(error, Exception):
-        raise error
-    if error is not None:
-        raise NotYet(f"your answer cannot be examined: {error_text(error)}")
-
-
-def _wait(thread: threading.Thread, answer: Answer) -> bool:
-    """Wait for the thread; False where a call, or all of them, took too long."""
-    started = time.monotonic()
-    while thread.is_alive():
-        thread.join(POLL)
-        since, now = answer.since, time.monotonic()
-        if since is not None and now - since > SECONDS or now - started > SECONDS_IN_ALL:
-            return not thread.is_alive()
-    return True
-
-
-def _stop(thread: threading.Thread) -> bool:
-    """Raise `Stopped` in a thread until it ends; an answer may catch it once or twice."""
-    until = time.monotonic() + SECONDS_TO_STOP
-    while thread.is_alive() and time.monotonic() < until:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped)
-        )
-        thread.join(POLL)
-    return not thread.is_alive()
+    try:
+        guard.limited(work, SECONDS, SECONDS_IN_ALL, lambda: answer.part)
+    except guard.Endless as error:
+        end = "was stopped" if error.stopped else "cannot be stopped. Restart the kernel"
+        says = f"your function does not come to an end, and {end}."
+        raise NotYet(says, "endless", answer.call) from None
+    except guard.Ended as error:
+        raise NotYet(f"your answer cannot be examined: {error_text(error.by)}") from None

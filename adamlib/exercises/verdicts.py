@@ -3,10 +3,14 @@
 import dis
 from types import CodeType, FunctionType
 
-from .base import NotAttempted, NotYet, error_text
+from .. import isolation
+from ..isolation import error_text
+from .base import NotAttempted, NotYet
+from .catalogue import find
 from .judges import Exercise
 from .running import Answer, limited
 
+APART = 45.0  # seconds for an answer in a process of its own, where imports count
 NOTHING_DONE = {
     "RESUME", "NOP", "CACHE", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP",
 }  # fmt: skip
@@ -29,6 +33,26 @@ def verdict(exercise: Exercise, answer: object) -> str:
     except Exception as error:  # an object that cannot be compared, say
         return str(NotYet(f"your answer cannot be examined: {error_text(error)}"))
     return "correct"
+
+
+def verdict_apart(name: str, answer: object) -> str:
+    """Return the same of an answer that is examined in a process of its own.
+
+    Where nothing can be forked (Windows) it has to be picklable.
+    """
+    if isolation.CAN_FORK:
+        outcome = isolation.in_fork(lambda report: examined(name, answer, report), APART)
+    else:
+        task = (name, answer)
+        outcome = isolation.in_fresh_interpreter(f"{__name__}:examined", task, APART)
+    failure = outcome.failure[:1].lower() + outcome.failure[1:]
+    return outcome.value or str(NotYet(f"your answer cannot be examined: {failure}"))
+
+
+def examined(name: str, answer: object, report: isolation.Report) -> str:
+    """Examine an answer in this process, which is a child."""
+    report("being examined")
+    return verdict(find(name), answer)
 
 
 def _refuse_changes(answer: Answer) -> None:

@@ -5,19 +5,17 @@ gradients and a matrix has one that is orthogonal to it, then a long run with tw
 one run, of one optimizer.
 """
 
-import random
 import sys
 import time
 import traceback
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import guard
+from ..isolation import error_text
 from .conventions import (
     CannotTell,
     Convention,
@@ -36,6 +34,7 @@ TURNED = 6  # steps with a gradient for all of them, and one orthogonal to the m
 LONG = 640  # steps in all
 SPIKES = (300, 560)  # steps in which all gradients are 1,000 times as large
 CLOSURE = 620  # the step from which it is given a closure, where it takes one
+SECONDS = 60.0  # of the processor, for one answer
 SLOW = 0.01  # seconds of the processor for a step, beyond which it goes no further
 
 
@@ -92,19 +91,20 @@ def observe(x: Any, told: Known, kind: Kind | None = None, last: int = LONG) -> 
         attempts.append(Attempt(convention, last))
         return attempts[-1].run()
 
-    with left_as_it_was():
-        try:
-            return first_fitting(conventions(x, options(told), kind), attempt)[1]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # somebody's code may raise anything
-            farthest = max(attempts, key=lambda a: a.taken, default=None)
-            steps = farthest.taken if farthest else 0
-            says = farthest.convention.says if farthest else ""
-            probe = make_probe()
-            return Observation(
-                probe, probe.start[None], says, error=raised(error, steps), steps=steps
-            )
+    def run() -> Observation:
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)  # more would wait for each other on numbers so few
+        return first_fitting(conventions(x, options(told), kind), attempt)[1]
+
+    try:
+        return guard.limited(run, SECONDS)
+    except Exception as error:  # somebody's code may raise anything
+        by = error.by if isinstance(error, guard.Ended) else error
+        farthest = max(attempts, key=lambda a: a.taken, default=None)
+        steps = farthest.taken if farthest else 0
+        says = farthest.convention.says if farthest else ""
+        probe = make_probe()
+        return Observation(probe, probe.start[None], says, error=raised(by, steps), steps=steps)
 
 
 def options(told: Known) -> Hyperparameters:
@@ -237,10 +237,10 @@ def across(matrix: NDArray) -> NDArray:
 
 def raised(error: BaseException, steps: int) -> str:
     """Say what was raised, as it came, and where in somebody's own code."""
-    if isinstance(error, (Misfit, CannotTell)):
+    if isinstance(error, (Misfit, CannotTell, guard.Endless)):
         return str(error)
     own = [f for f in traceback.extract_tb(error.__traceback__) if not ours(f.filename)]
-    message = f"{type(error).__name__}: {error}"
+    message = error_text(error)
     if own and not own[-1].filename.startswith("<frozen"):
         message += f" ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name})"
     if steps or own:
@@ -252,26 +252,3 @@ def raised(error: BaseException, steps: int) -> str:
 
 def ours(filename: str) -> bool:
     return filename.startswith(__file__.rpartition("identification")[0])
-
-
-@contextmanager
-def left_as_it_was() -> Iterator[None]:
-    """Put back what somebody's code may change of the process: random numbers, torch's settings."""
-    kept, drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
-    torch = sys.modules.get("torch")
-    if torch:
-        rng, grad = torch.get_rng_state(), torch.is_grad_enabled()
-        dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-        torch.set_num_threads(1)  # more would wait for each other on numbers so few
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        random.setstate(kept)
-        np.random.set_state(drawn)  # noqa: NPY002
-        if torch:
-            torch.set_rng_state(rng)
-            torch.set_grad_enabled(grad)
-            torch.set_default_dtype(dtype)
-            torch.set_num_threads(threads)

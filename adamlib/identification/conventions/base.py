@@ -80,7 +80,7 @@ class Convention:
 
         def step(grads: Arrays) -> Arrays:
             with self.around():
-                result = [np.array(a, dtype=np.float64) for a in taking(grads)]
+                result = [floats(a) for a in taking(grads)]
             got = [a.shape for a in result]
             if not self.taken and got != shapes:
                 raise Misfit(f"{self.says}: it makes arrays of shapes {got} of {shapes}")
@@ -113,4 +113,13 @@ def read(value: Any) -> NDArray:
     """Return the number or the array that a thing of whatever library holds."""
     for name in ("detach", "cpu", "numpy"):
         value = getattr(value, name)() if hasattr(value, name) else value
-    return np.array(value, dtype=np.float64)
+    return floats(value)
+
+
+def floats(value: Any) -> NDArray:
+    """Return an array in float64; refuse what holds no real numbers."""
+    array = np.array(value)
+    if array.dtype.kind in "cOSU":
+        kind = {"c": "complex numbers", "O": "objects"}.get(array.dtype.kind, "text")
+        raise TypeError(f"the parameters must be real numbers, got {kind} ({array.dtype})")
+    return array.astype(np.float64)
