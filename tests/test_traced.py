@@ -15,9 +15,12 @@ CALLS = (
     "linkat,chmod,fchmodat,truncate,execve"
 )
 CHANGES = r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC"
-LOCAL = r'sin_addr=inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\.'
-# The kernel, torchrun's workers, compilers of numba and torch; matplotlib lists fonts, platform asks.
-PROGRAMS = r"^(python[\d.]*|cc|gcc|c\+\+|g\+\+|clang|cc1|cc1plus|as|ld|collect2|ldconfig|fc-list|uname)$"
+LOCAL = r'sin_addr=inet_addr\("127\.|inet_pton\(AF_INET6, "::(1|ffff:127\.[\d.]+)"'
+RESOLVER = "htons(53)"  # torchrun asks for the name of 127.0.0.1
+# Kernel, torchrun and its workers, compilers; matplotlib lists fonts, platform asks for a name.
+PROGRAMS = (
+    r"^(python[\d.]*|cc|gcc|c\+\+|g\+\+|clang|cc1|cc1plus|as|ld|collect2|ldconfig|fc-list|uname)$"
+)
 
 
 def faults(trace: str, allowed: tuple[Path, ...]) -> list[str]:
@@ -30,7 +33,8 @@ def faults(trace: str, allowed: tuple[Path, ...]) -> list[str]:
         name, arguments = call[1], call[2]
         paths = re.findall(r'"([^"]*)"', arguments)
         if name in ("connect", "sendto"):
-            if "sa_family=AF_INET" in arguments and not re.search(LOCAL, arguments):
+            local = re.search(LOCAL, arguments) or RESOLVER in arguments
+            if "sa_family=AF_INET" in arguments and not local:
                 found.append(line)
         elif name == "execve":
             if not re.match(PROGRAMS, Path(paths[0]).name):
@@ -103,6 +107,7 @@ def internet(address: str, result: str) -> str:
     [
         (internet("1.2.3.4", "0"), True),
         (internet("1.2.3.4", "-1 ENETUNREACH"), True),
+        (internet("1.2.3.4", "0").replace("INET,", "INET, sin_port=htons(53),"), False),
         (internet("127.0.0.1", "0"), False),
         ('connect(5, {sa_family=AF_UNIX, sun_path="/run/x"}, 110) = 0', False),
         ('openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3', False),
