@@ -1,0 +1,86 @@
+r"""Rules about printed text that the next machine prints otherwise.
+
+They look for forms that are nothing else: '12 ms' may be data, '12 ms ± 3 ms per loop' is a
+measurement. What more a project forbids stands in its `patterns`.
+"""
+
+import re
+from collections.abc import Iterable
+
+from pytest_notebook_rules.reading import Cell, Notebook, text_of
+from pytest_notebook_rules.rules import Problems, rule
+from pytest_notebook_rules.settings import Settings
+
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}|\b0x0*[57][0-9a-f]{11}\b")
+FOLDERS = "home|Users|tmp|usr|opt|var|mnt|srv|scratch|private/var|Volumes|kaggle|content/drive"
+PATH = re.compile(
+    rf"(?<![\w.~/!])/(?:{FOLDERS})/[\w.@-]+"
+    r"|(?<![\w\\])[A-Z]:\\{1,2}[\w .-]+(?:\\|\.\w{1,5}\b)"
+    r"|\b(?:site|dist)-packages[\\/]\w+"
+)
+UNIT = r"(?:ns|[µμu]s|ms|s|secs?|seconds?|min|minutes?|hours?)\b"
+TIME = re.compile(
+    r"\b(?:CPU times|Wall time): .*"
+    r"|[\d.]+ ?[nµμum]?s ± .*per loop|\bbest of \d+: .*per loop"
+    r"|\b\d+:\d\d<[\d:?]+, *[\d.?]+ ?(?:it|s|[kMG]?B)/(?:s|it)\b"
+    r"|\b[\d.]+ ?(?:it/s|s/it|[nµμum]?s/(?:step|epoch|iter))\b"
+    rf"|(?i:\b(?:took|elapsed|finished in|done in|completed in|run ?time|(?:execution|training|"
+    rf"fit(?:ting)?|prediction|computation|total|elapsed) time)(?: time)?(?: (?:is|was))? ?[:=]? ?)"
+    rf"\d[\d.]*(?:e-?\d+)? ?{UNIT}"
+    r"|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\b"
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d\d )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|"
+    r"Nov|Dec)(?: +\d+)? (?:\d\d:\d\d:\d\d )?\d{4}\b"
+)
+NUMBERS = r"v?\d+\.\d+(?:\.\d+)+[\w.+-]*"
+VERSION = re.compile(
+    rf"(?i:\bversion\b\W{{0,4}}){NUMBERS}|(?i:\bpython\b\W{{0,3}}){NUMBERS}"
+    rf"|^[\w-]+==\d+\.\d+[\w.]*$|\b\d+\.\d+\.\d+ [|(].*\[(?:GCC|Clang|MSC)",
+    re.MULTILINE,
+)
+ASKS = re.compile(r"\b__version__\b|\bversion_info\b|\bpython_version\(|--version\b|%watermark")
+# three numbers, or two where nothing else is printed: '1.21', and not a loss of 46.25
+ANSWER = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+[\w.+-]*|\A'\d+\.\d{1,2}'\Z")
+
+
+def told(
+    notebook: Notebook, what: str, pattern: re.Pattern[str], cells: Iterable[Cell] | None = None
+) -> Problems:
+    """The first place in each cell's text; a cell that opts out of comparison may print it."""
+    for cell in notebook.code if cells is None else cells:
+        texts = [] if cell.marks else [text_of(output) for output in cell.outputs]
+        found = next((match for text in texts if (match := pattern.search(text))), None)
+        if found:
+            yield cell, f"{what} in an output, {found[0].strip()[:60]!r}"
+
+
+@rule("addresses")
+def addresses(notebook: Notebook, settings: Settings) -> Problems:
+    """No memory address is printed."""
+    return told(notebook, "a memory address", ADDRESS)
+
+
+@rule("paths")
+def paths(notebook: Notebook, settings: Settings) -> Problems:
+    """No path of the machine is printed."""
+    return told(notebook, "a path", PATH)
+
+
+@rule("times")
+def times(notebook: Notebook, settings: Settings) -> Problems:
+    """No measured time, progress bar or time of day is printed."""
+    return told(notebook, "a time", TIME)
+
+
+@rule("versions")
+def versions(notebook: Notebook, settings: Settings) -> Problems:
+    """No version is printed: one that says so, or what a cell that asks for one answers."""
+    for cell in notebook.code:
+        pattern = ANSWER if ASKS.search(cell.source) else VERSION
+        yield from told(notebook, "a version", pattern, [cell])
+
+
+@rule("patterns")
+def patterns(notebook: Notebook, settings: Settings) -> Problems:
+    """Nothing is printed that the project's own patterns forbid."""
+    for words, pattern in settings.patterns.items():
+        yield from told(notebook, words, pattern)
