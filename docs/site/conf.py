@@ -8,6 +8,8 @@ COMPUTED = HERE.parents[1] / "build" / "site-source" / "_static"  # by generated
 sys.path.insert(0, str(HERE))
 
 import adamlib  # noqa: E402
+import readme  # noqa: E402
+from extensions.previews import pages_address  # noqa: E402
 
 project = "Adam and its epsilon"
 author = "the authors of learn-adam"
@@ -22,6 +24,7 @@ extensions = [
     "extensions.mathematics",
     "extensions.cells",
     "extensions.names",
+    "extensions.previews",
 ]
 nb_execution_mode = "off"  # the stored outputs are tests: they are what is shown
 nb_mime_priority_overrides = [("html", "text/plain", 50)]
@@ -38,6 +41,7 @@ napoleon_use_ivar = True
 
 html_theme = "furo"
 html_logo = html_favicon = str(COMPUTED / "map.svg")
+html_baseurl = pages_address(readme.repository())
 html_title = "Adam and its epsilon"
 html_static_path = [str(HERE / "static"), str(COMPUTED)]
 html_css_files = ["regions.css", "site.css"]

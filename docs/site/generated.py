@@ -1,6 +1,8 @@
 """Pages that are computed: Which Adam is it, notation, numbered equations, the reference."""
 
 import json
+import re
+import shutil
 from html import escape
 from importlib import import_module
 from pathlib import Path
@@ -69,6 +71,36 @@ def sentence(refusal: ValueError) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
+TEX = {
+    "m̂": r"\hat m",
+    "v̂": r"\hat v",
+    "ε̂": r"\hat\epsilon",
+    "ε": r"\epsilon",
+    "β₂ᵗ": r"\beta_2^t",
+    "−": "-",
+    "·": r"\,",
+    "atan2": r"\operatorname{atan2}",
+}
+ROOT_OF = re.compile(r"√(?:\(([^()]*)\)|(\\hat v|v))")
+
+
+def tex(quotient: str) -> str:
+    r"""A quotient of `adamlib.dialects.FORMULAS` as TeX.
+
+    >>> tex("m̂ / (√v̂ + ε)")
+    '\\dfrac{\\hat m}{\\sqrt{\\hat v} + \\epsilon}'
+    """
+    for sign, name in TEX.items():
+        quotient = quotient.replace(sign, name)
+    quotient = ROOT_OF.sub(lambda found: rf"\sqrt{{{found[1] or found[2]}}}", quotient)
+    above, slash, below = quotient.partition(" / ")
+    if not slash:
+        return above
+    if below.startswith("("):
+        below = below[1:-1]
+    return rf"\dfrac{{{above}}}{{{below}}}"
+
+
 def entry(dialect: Dialect) -> str:
     decay = {
         ("before", "lr"): "on θ before the step, times lr",
@@ -88,7 +120,8 @@ def entry(dialect: Dialect) -> str:
 
 | | |
 |---|---|
-| **Step, in units of lr** | `{dialect.quotient}` |
+| **Step, in units of lr** | ${tex(dialect.quotient)}$ |
+| **The same as text** | `{dialect.quotient}` |
 | **Default eps** | {eps} |
 | **Corrects** | {" and ".join(moments) or "nothing"} |
 | **AMSGrad** | {dialect.amsgrad or "has none"} |
@@ -115,7 +148,7 @@ those with a version beside *Checked against* take the same steps as that librar
 |---|---|---|
 """
     rows = [
-        f"| [{NAMES.get(d.name, d.name)}](#adam-of-{d.name}) | `{d.quotient}` | "
+        f"| [{NAMES.get(d.name, d.name)}](#adam-of-{d.name}) | ${tex(d.quotient)}$ | "
         f"{'none' if d.eps_placement == 'none' else f'{d.eps:g}'} |"
         for d in DIALECTS.values()
     ]
@@ -407,3 +440,4 @@ def write(source: Path) -> None:
     static.mkdir()
     (static / "regions.css").write_text(region_style(), encoding="utf-8")
     (static / "map.svg").write_text(logo(), encoding="utf-8")
+    shutil.copy(material.ROOT / "docs" / "first_step_map.png", static)

@@ -7,7 +7,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+import generated
 import notebooks
+import readme
 from adamlib.dialects import DIALECTS
 from built import SITE, pages
 
@@ -124,6 +126,7 @@ def test_each_dialect_has_its_entry():
     for name, dialect in DIALECTS.items():
         assert f"adam-of-{name}" in anchors("which-adam.html")
         assert f'dialect="{name}"' in text and dialect.quotient in text
+        assert "√" not in generated.tex(dialect.quotient), name
 
 
 @pytest.mark.parametrize("name", FINDINGS)
@@ -139,6 +142,22 @@ def test_names_lead_to_the_reference_and_back():
     assert "../api/adamlib.experiments.html#adamlib.experiments.sweep" in links
     entry = soup("api/adamlib.experiments.html").find(id="adamlib.experiments.sweep").parent
     assert entry.select("a[href^='../notebooks/05_epsilon_is_a_hyperparameter.html#nb05-']")
+
+
+def test_a_word_that_is_a_module_too_is_no_link():
+    """`fused` in the text is torch's option, not `adamlib.fused`."""
+    page = soup("notebooks/09_from_the_equations_to_the_memory_wall.html")
+    assert any(code.get_text() == "fused" for code in page.select("article code"))
+    assert not [each for each in page.select("a.name") if each.get_text() == "fused"]
+
+
+def test_figures_keep_their_shades_where_the_words_name_them():
+    """'Dark is good' must be true in the dark as well."""
+    drawn = {
+        path.name[:2]: len(soup(f"notebooks/{path.stem}.html").select("img.as-drawn"))
+        for path in notebooks.in_order()
+    }
+    assert drawn["05"] == drawn["03"] == 1 and drawn["00"] == 0
 
 
 @pytest.mark.parametrize("path", notebooks.in_order(), ids=lambda path: path.name[:2])
@@ -160,3 +179,17 @@ def test_no_page_is_heavy():
         for image in soup(name).select("img"):
             shown.append((SITE / name).parent / image["src"])
         assert sum(path.stat().st_size for path in shown) <= 1.5e6, name
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_what_it_is(name):
+    if name in ("genindex.html", "search.html"):
+        return
+    (words,) = soup(name).select("head meta[name=description]")
+    assert len(words["content"]) >= 15
+    assert soup(name).select_one("head meta[property='og:title']")["content"]
+
+
+def test_without_a_repository_nothing_has_a_full_address():
+    """And with one the picture has: see the examples of extensions/previews.py."""
+    assert readme.repository() or not soup("index.html").select("meta[property='og:image']")

@@ -68,13 +68,16 @@ def reference(translator: HTML5Translator, docname: str, full: str) -> str | Non
 
 
 def visit_literal(translator: HTML5Translator, node: nodes.literal) -> None:
-    """Inline code that is a name of adamlib links to the reference, unless it is in a link."""
+    """Inline code that is a name of adamlib's links to the reference, unless it is in a link.
+
+    A name is adamlib's if it says so or if the notebook imports it: `fused` alone is torch's.
+    """
     docname = translator.builder.current_docname
     text = node.astext().removesuffix("()")
     inside = isinstance(node.parent, nodes.reference) or isinstance(node.parent, nodes.title)
     if docname.startswith("notebooks/") and not inside and re.fullmatch(r"[\w.]+", text):
         names = translator.builder.env.course_names.get(docname, {})
-        full = material.full_name(names.get(text) or f"adamlib.{text.removeprefix('adamlib.')}")
+        full = names.get(text) or (material.full_name(text) if text.startswith("adamlib.") else "")
         address = reference(translator, docname, full)
         if address:
             translator.body.append(f'<a class="name" href="{address}">')
