@@ -7,10 +7,15 @@ installed, and what ``identify`` needs is loaded in its child process.
 
 from __future__ import annotations  # an old Python must reach the line that says it is too old
 
-import argparse
-import json
 import os
 import sys
+
+if sys.argv[1:2] == ["doctor"]:  # what lies in this folder may hide the modules below
+    _HIDING = ["", os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    sys.path[:] = [folder for folder in sys.path if folder not in _HIDING]
+
+import argparse
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -117,6 +118,33 @@ def check_python(bound: str) -> Finding:
     if CHECKOUT:
         advice += f": make test BASE_PYTHON=/path/to/python{bound}"
     return Finding("Python", state, advice)
+
+
+def check_hidden() -> Iterator[Finding]:
+    """Files that Python finds before the modules of the same names, without importing any."""
+    paths = sysconfig.get_paths()
+    installed_here = {name for key in ("purelib", "platlib") for name in modules_in(paths[key])}
+    given = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    for folder in dict.fromkeys(map(os.path.abspath, [os.getcwd(), *given])):
+        for name, path in sorted(modules_in(folder).items()):
+            if name in sys.stdlib_module_names or name in installed_here and name != "adamlib":
+                own = "Python's own" if name in sys.stdlib_module_names else "the installed"
+                advice = f"rename it, or move it out of {folder}"
+                if folder in map(os.path.abspath, given):
+                    advice += ", or take that folder out of PYTHONPATH"
+                yield Finding(f"module {name}", f"{path} hides {own} {name}", advice)
+
+
+def modules_in(folder: str | Path) -> dict[str, Path]:
+    """The modules and packages of a folder: name → file."""
+    try:
+        entries = list(Path(folder).iterdir())
+    except OSError:
+        return {}
+    found = {path.stem: path for path in entries if path.suffix == ".py"}
+    return found | {
+        path.name: path / "__init__.py" for path in entries if (path / "__init__.py").is_file()
+    }
 
 
 def check_installation() -> Finding:
@@ -231,6 +259,10 @@ def findings() -> Iterator[Finding]:
     yield python
     if python.advice:
         return  # whatever else is missing here belongs into another Python
+    hidden = list(check_hidden())
+    yield from hidden
+    if hidden:
+        return  # what is below would be looked for in the wrong files
     yield check_installation()
     yield check_space()
     missing = set()

@@ -1,6 +1,8 @@
 """What the doctor finds on a healthy machine, and on ones that lack something."""
 
 import ast
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -133,3 +135,34 @@ def test_the_doctor_reports_them(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "IMPORTS", {})
     monkeypatch.setattr(doctor, "own_figure_settings", lambda: iter([own]))
     assert own in doctor.findings()
+
+
+@pytest.mark.parametrize("name", ["numpy", "random", "argparse", "torch", "email", "dataclasses"])
+@pytest.mark.parametrize("package", [False, True])
+@pytest.mark.parametrize("where", ["folder", "PYTHONPATH"])
+def test_what_hides_a_module_is_named_and_not_imported(name, package, where, tmp_path):
+    file = tmp_path / (f"{name}/__init__.py" if package else f"{name}.py")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("raise RuntimeError('imported')")
+    elsewhere = tmp_path / "else"
+    elsewhere.mkdir()
+    process = subprocess.run(
+        [sys.executable, "-m", "adamlib", "doctor"],
+        cwd=tmp_path if where == "folder" else elsewhere,
+        env=os.environ | ({"PYTHONPATH": str(tmp_path)} if where == "PYTHONPATH" else {}),
+        capture_output=True,
+        text=True,
+    )
+    assert (process.returncode, process.stderr) == (1, "")
+    kind = "the installed" if name in ("numpy", "torch") else "Python's own"
+    assert f"NO  module {name}: {file} hides {kind} {name}\n" in process.stdout
+    assert ("PYTHONPATH" in process.stdout) == (where == "PYTHONPATH")
+    assert "force-reinstall" not in process.stdout
+
+
+def test_files_of_other_names_and_folders_without_init_hide_nothing(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("")
+    (tmp_path / "numpy").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
+    assert list(doctor.check_hidden()) == []
