@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMPUTED = HERE.parents[1] / "build" / "site-source" / "_static"  # by generated.py
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 
 import adamlib  # noqa: E402
 import readme  # noqa: E402

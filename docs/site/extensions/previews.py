@@ -38,8 +38,9 @@ def first_words(doctree: nodes.document) -> str:
 def picture(app: Sphinx, doctree: nodes.document) -> str:
     """The path of a page's first figure in the site, or of the picture that pages share."""
     for image in doctree.findall(nodes.image):
-        if image["uri"] in app.builder.images:
-            return f"{app.builder.imagedir}/{app.builder.images[image['uri']]}"
+        folder, _, name = image["uri"].rpartition("/")  # as it was written, seen from the page
+        if folder.endswith(app.builder.imagedir):
+            return f"{app.builder.imagedir}/{name}"
     return f"_static/{SHARED}"
 
 
