@@ -64,6 +64,7 @@ lint-spelling: $(READY)
 
 lint-notebooks: $(READY)
 	@$(PY) tools/notebooks.py --check
+	@$(PY) -m pytest_notebook_rules notebooks
 
 lint-files: $(READY)
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -122,4 +123,4 @@ test-site: site  ## every page of it in Chromium: links, mathematics, width, acc
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots
-	find adamlib tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find adamlib tests tools notebooks pytest-notebook-rules -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

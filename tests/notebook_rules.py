@@ -1,6 +1,7 @@
-"""What a stored notebook must be, one rule a function; each yields what is wrong.
+"""What a notebook of this course must be, one rule a function; each yields what is wrong.
 
-nbval compares outputs, and passes a cell that was never run, so these rules come first.
+What every notebook must be is read by the plugin in pytest-notebook-rules, with the settings in
+pyproject.toml; `problems` asks both.
 """
 
 import inspect
@@ -14,9 +15,11 @@ from nbformat import NotebookNode
 
 import notebooks
 from adamlib import exercises
+from pytest_notebook_rules.rules import findings, names
+from pytest_notebook_rules.settings import load
 
+SETTINGS = load(Path(__file__).resolve().parent.parent, names())
 LINES_PER_CELL = 20
-LETTERS_OF_ALT = 40
 PARTS = (
     (r"^# \S", "a title, '# ...'"),
     (r"\*\*Objectives", "**Objectives**"),
@@ -26,14 +29,6 @@ PARTS = (
     (r"`adamlib\.\w+", "the `adamlib.` names it uses"),
 )
 SECTIONS = ("## Exercises", "## Key points", "## References")
-# what an output must not contain, because the next machine prints something else
-MACHINE = {
-    "a memory address": r"\bat 0x[0-9a-fA-F]+|\b0x[0-9a-f]*7f[0-9a-f]{10}\b",
-    "a path": r"(?<![\w.])/(home|Users|root|tmp|usr|opt|var|mnt|work)/|\b[A-Z]:\\|site-packages",
-    "a timing": r"\b\d[\d.]* ?(ns|µs|us|ms|seconds?)\b|Wall time|CPU times|per loop|\bit/s\b",
-    "a date": r"\b20\d\d-\d\d-\d\d\b",
-}
-OPT_OUT = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE)", re.IGNORECASE)
 INSTALLS = re.compile(r"^\s*[!%]\s*(pip|conda|uv|apt)|[!%]pip", re.MULTILINE)
 REMOTE_IMAGE = re.compile(r"!\[[^\]]*\]\(\s*https?:|<img[^>]+src=[\"']?https?:", re.IGNORECASE)
 CHECK = re.compile(r"^check\(\"([^\"]+)\", \w+\)$", re.MULTILINE)
@@ -115,29 +110,9 @@ def printed(output: NotebookNode) -> str:
 
 
 @rule
-def is_run_from_top_to_bottom(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    counts = [cell.execution_count for cell in code_cells(notebook)]
-    if not counts:
+def has_code(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    if not code_cells(notebook):
         yield "there is no code cell"
-    if counts != list(range(1, len(counts) + 1)):
-        yield f"execution counts are {counts}, not 1 to {len(counts)}: make notebooks"
-    for cell_id, output in outputs(notebook):
-        if output.output_type == "execute_result" and output.execution_count not in counts:
-            yield f"{cell_id}: the count of the result is {output.execution_count}"
-
-
-@rule
-def ends_without_errors(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    for cell_id, output in outputs(notebook):
-        if output.output_type == "error":
-            yield f"{cell_id}: error output {output.ename}"
-
-
-@rule
-def prints_nothing_to_stderr(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    for cell_id, output in outputs(notebook):
-        if output.output_type == "stream" and output.name == "stderr":
-            yield f"{cell_id}: stderr, {output.text[:60]!r}"
 
 
 @rule
@@ -148,15 +123,11 @@ def has_no_svg(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 
 @rule
-def describes_every_picture(notebook: NotebookNode, path: Path) -> Iterator[str]:
+def has_one_picture_a_cell(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in code_cells(notebook):
         pictures = [out for out in cell.outputs if "image/png" in out.get("data", {})]
         if len(pictures) > 1:
             yield f"{cell.id}: {len(pictures)} pictures, and sites take one alt text a cell"
-        for output in pictures:
-            alt = output.metadata.get("image/png", {}).get("alt", "")
-            if len(alt) < LETTERS_OF_ALT:
-                yield f"{cell.id}: alt text of {len(alt)} letters, not {LETTERS_OF_ALT}: {alt!r}"
 
 
 @rule
@@ -167,28 +138,6 @@ def has_short_cells(notebook: NotebookNode, path: Path) -> Iterator[str]:
             yield f"{cell.id}: {lines} lines, more than {LINES_PER_CELL}"
         if not cell.source.strip():
             yield f"{cell.id}: an empty code cell"
-
-
-@rule
-def prints_the_same_on_every_machine(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    for cell_id, output in outputs(notebook):
-        for what, pattern in MACHINE.items():
-            if found := re.search(pattern, printed(output)):
-                yield f"{cell_id}: {what} in an output, {found[0]!r}"
-
-
-@rule
-def lets_nbval_compare_everything(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    """One cell may opt out: the one that prints versions, where there is one."""
-    opted_out = []
-    for cell in code_cells(notebook):
-        tags = cell.metadata.get("tags", [])
-        by_tag = any(tag.startswith("nbval") or tag == "raises-exception" for tag in tags)
-        if by_tag or OPT_OUT.search(cell.source):
-            opted_out.append(cell)
-    for cell in opted_out:
-        if len(opted_out) > 1 or "version" not in cell.source:
-            yield f"{cell.id}: takes itself out of nbval's comparison"
 
 
 @rule
@@ -312,23 +261,14 @@ def mentions_only_what_exists(notebook: NotebookNode, path: Path) -> Iterator[st
 
 
 @rule
-def links_lead_to_files_and_cells(notebook: NotebookNode, path: Path) -> Iterator[str]:
+def links_to_cells_beside_it(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A link stays in the notebooks' folder, the only one that the reader's JupyterLab shows."""
     for cell in markdown_cells(notebook):
         for _, target, fragment in LINK.findall(cell.source):
-            yield from (
-                f"{cell.id}: {problem}" for problem in link_problems(path, target, fragment)
-            )
-
-
-def link_problems(path: Path, target: str, fragment: str) -> Iterator[str]:
-    file = path.parent / target
-    if not target or "/" in target or not file.is_file():
-        yield f"({target}#{fragment}) is not a file beside it"
-    elif fragment:
-        cells = [cell.id for cell in stored(file).cells]
-        if fragment.removeprefix("cell-id=") not in cells or not fragment.startswith("cell-id="):
-            yield f"({target}#{fragment}) is not a cell of it (#cell-id=...)"
+            if "/" in target or not target:
+                yield f"{cell.id}: ({target}#{fragment}) is not a file beside it"
+            elif fragment and not fragment.startswith("cell-id="):
+                yield f"{cell.id}: ({target}#{fragment}) is not a cell of it (#cell-id=...)"
 
 
 @rule
@@ -424,6 +364,9 @@ def is_in_the_normal_form(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 
 def problems(path: Path) -> list[str]:
-    """Everything that is wrong with a notebook."""
+    """Everything that is wrong with a notebook, by the plugin's rules and by these."""
     notebook = stored(path)
-    return [f"{check.__name__}: {problem}" for check in RULES for problem in check(notebook, path)]
+    found = [f"{finding.rule}: {finding.message}" for finding in findings(path, SETTINGS)]
+    return found + [
+        f"{check.__name__}: {problem}" for check in RULES for problem in check(notebook, path)
+    ]

@@ -45,7 +45,7 @@ def test_environment_yml_has_the_same_bounds():
     ours = requirements("course", "test").values()
     wanted = [f"{CONDA_NAMES.get(each.name, each.name)}{each.specifier}" for each in ours]
     assert packages == [f"python{PROJECT['requires-python']}", "pip", *wanted]
-    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+    assert environment["dependencies"][-1] == {"pip": ["-e .", f"-e ./{set_up.PLUGIN}"]}
     assert environment["channels"] == ["conda-forge"]
 
 
@@ -76,6 +76,24 @@ def test_there_are_no_upper_bounds():
 def test_the_version_stands_in_the_citation_too():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == adamlib.__version__
+
+
+def test_every_install_of_the_tests_has_the_plugin_too():
+    """It is not on PyPI, so that no extra can name it."""
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    installs = [line for line in workflow.splitlines() if '-e ".[course,test]"' in line]
+    assert installs and all(line.endswith(f" -e ./{set_up.PLUGIN}") for line in installs)
+    assert (ROOT / set_up.PLUGIN / "pyproject.toml").is_file()
+
+
+def test_the_plugin_needs_what_the_course_has():
+    plugin = tomllib.loads((ROOT / set_up.PLUGIN / "pyproject.toml").read_text(encoding="utf-8"))
+    project = plugin["project"]
+    assert project["requires-python"] == PROJECT["requires-python"]
+    lines = project["dependencies"] + project["optional-dependencies"]["perturb"]
+    for requirement in map(Requirement, lines):
+        version = pins()[canonicalize_name(requirement.name)].removeprefix("==")
+        assert requirement.specifier.contains(version), requirement
 
 
 def test_the_workflow_runs_the_oldest_python():

@@ -28,7 +28,8 @@ NO_WHEEL = "ERROR: No matching distribution found for torch==2.13.0\n"
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder with the files that the set-up reads, and room enough on the disk."""
-    for name in ("pyproject.toml", "constraints.txt"):
+    (tmp_path / set_up.PLUGIN).mkdir()
+    for name in ("pyproject.toml", "constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)
     return str(tmp_path)
@@ -165,10 +166,20 @@ def test_done_once_and_repeated_only_when_something_changed(project, capsys):
     assert set_up.main(project) == 0
     assert calls(project) == ["-c "], "a second run starts the Python of .venv and nothing else"
 
-    with open(os.path.join(project, "constraints.txt"), "a") as file:
-        file.write("# a newer version of something\n")
+    for name in ("constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
+        with open(os.path.join(project, name), "a") as file:
+            file.write("# a newer version of something\n")
+        assert set_up.main(project) == 0
+        assert any("--editable" in call for call in calls(project))
+
+
+@needs_shebang
+def test_the_plugin_is_installed_from_its_folder(project):
+    fake_python(project)
     assert set_up.main(project) == 0
-    assert any("--editable" in call for call in calls(project))
+    (install,) = [call for call in calls(project) if "--editable" in call]
+    assert install.endswith(f"[course,test] --editable {os.path.join(project, set_up.PLUGIN)}")
+    assert "--no-build-isolation" in install, "nothing is fetched to build it"
 
 
 @needs_shebang
@@ -209,7 +220,8 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
     folder.mkdir()
     os.symlink(sys.executable, folder / "python")
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    for name in ("pyproject.toml", "constraints.txt"):
+    (folder / set_up.PLUGIN).mkdir()
+    for name in ("pyproject.toml", "constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
     fake_python(str(folder))
     monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)

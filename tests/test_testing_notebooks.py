@@ -18,8 +18,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 import environments
-import notebook_rules
 import notebooks
+from notebook_rules import SETTINGS
+from pytest_notebook_rules.rules import findings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "testing_notebooks.md"
@@ -141,19 +142,9 @@ def by_comparing(notebook: NotebookNode, again: NotebookNode) -> set[str]:
     return {old.id for old, new in pairs if old.outputs != new.outputs}
 
 
-def by_rules(notebook: NotebookNode) -> set[str]:
-    """The faults for which tests/notebook_rules.py has a rule."""
-    found = set()
-    for cell in notebook.cells:
-        alone = nbformat.v4.new_notebook(cells=[cell])
-        rules = notebook_rules
-        for rule in (rules.lets_nbval_compare_everything, rules.prints_nothing_to_stderr):
-            if list(rule(alone, PAGE)):
-                found.add(cell.id)
-        if cell.execution_count is None:
-            assert list(rules.is_run_from_top_to_bottom(notebook, PAGE))
-            found.add(cell.id)
-    return found
+def by_rules(path: Path) -> set[str]:
+    """The cells in which the rules of pytest-notebook-rules find something."""
+    return {found.cell.id for found in findings(path, SETTINGS) if found.cell}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +163,7 @@ def columns(tmp_path_factory) -> list[set[str]]:
             *by_pytest(path, "--nbval", "--nbval-lax"),
             by_running(again),
             by_comparing(notebook, again),
-            by_rules(notebook),
+            by_rules(path),
         ]
 
 

@@ -10,8 +10,10 @@ itself, through the template in tools/templates (see tools/jupyter/jupyter_confi
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import nbformat
@@ -31,6 +33,7 @@ LANGUAGE_INFO = {
     "pygments_lexer": "ipython3",
 }
 KEPT_JUPYTER = ("source_hidden", "outputs_hidden")
+NAVIGATION = re.compile(r"---\n(\[← |Contents: this notebook)")
 SECONDS_PER_CELL = 600
 # the address of a widget in a kernel that is gone; the picture beside it stays
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -42,8 +45,14 @@ def in_order(folder: Path = FOLDER) -> list[Path]:
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook as it is stored."""
-    return nbformat.read(path, as_version=4)
+    """Read a notebook as it is stored; cells of nbformat 4.0 to 4.4 get the ids cell-1, cell-2 …"""
+    notebook = nbformat.read(path, as_version=4)
+    taken = {cell.get("id") for cell in notebook.cells}
+    free = (name for number in count(1) if (name := f"cell-{number}") not in taken)
+    for cell in notebook.cells:
+        if "id" not in cell:
+            cell.id = next(free)
+    return notebook
 
 
 def text(notebook: NotebookNode) -> str:
@@ -67,7 +76,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 def alt_texts(cell: NotebookNode) -> list[str]:
     """Alt texts of the pictures below a cell, as `adamlib.figures.show` stored them."""
     found = [
-        output.metadata.get("image/png", {}).get("alt", "")
+        output.get("metadata", {}).get("image/png", {}).get("alt", "")
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
@@ -128,7 +137,12 @@ def navigation(path: Path, titles: dict[Path, str]) -> str:
 
 def set_navigation(notebook: NotebookNode, source: str) -> None:
     """Make the cell with id `navigation` the last one, with this text."""
-    notebook.cells = [cell for cell in notebook.cells if cell.id != "navigation"]
+    # one that lost its id is known by its text
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.id != "navigation" and not NAVIGATION.match(cell.source)
+    ]
     notebook.cells.append(nbformat.v4.new_markdown_cell(source, id="navigation"))
 
 

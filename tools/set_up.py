@@ -18,6 +18,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXTRAS = "course,test"
+PLUGIN = "pytest-notebook-rules"  # a folder with a distribution of its own, not on PyPI
 NEEDED_GB = 1.8
 NEWEST_TRIED = 14  # Python 3.14, the newest in the workflow
 
@@ -163,7 +164,7 @@ def run(command):
 def fingerprint(root):
     """Changes when a repeated set-up could install something else."""
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", os.path.join(PLUGIN, "pyproject.toml")):
         digest.update(read(root, name))
     # a moved folder breaks the scripts in .venv, which hold absolute paths
     digest.update((os.path.abspath(root) + EXTRAS).encode("utf-8"))
@@ -208,7 +209,8 @@ def install(root, folder, quietly):
     # The build backend is installed first and used from here: with pip's build isolation it would
     # be downloaded again, unpinned, at every set-up.
     run(pip + ["setuptools"])
-    run(pip + ["--no-build-isolation", "--editable", "%s[%s]" % (root, EXTRAS)])
+    folders = ["--editable", "%s[%s]" % (root, EXTRAS), "--editable", os.path.join(root, PLUGIN)]
+    run(pip + ["--no-build-isolation"] + folders)
 
 
 def configure(root, folder):

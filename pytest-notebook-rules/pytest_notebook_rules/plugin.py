@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,7 @@ class RuleItem(NotebookItem):
         self.tell(list(rules.findings_of(self.name, problems, self.notebook, settings)))
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if not github.is_wanted(config.option.notebook_github):
         return
     for report in terminalreporter.stats.get("failed", []):

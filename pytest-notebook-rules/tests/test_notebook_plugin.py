@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from faults import GOOD, code, stream, text, write
 from pytest_notebook_rules import github
 from pytest_notebook_rules.__main__ import main

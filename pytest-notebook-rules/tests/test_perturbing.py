@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from faults import ONE, code, error, picture, stream, text, write
 from pytest_notebook_rules import perturbing
 from pytest_notebook_rules.perturbing import Shown, changes, difference, perturbed, shown

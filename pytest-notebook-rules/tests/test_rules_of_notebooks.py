@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from faults import CODE, FAULTS, GOOD, code, error, notebook, picture, result, stream, text, write
 from pytest_notebook_rules.reading import read
 from pytest_notebook_rules.rules import PERTURB, READABLE, RULES, findings
