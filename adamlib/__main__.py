@@ -16,6 +16,7 @@ if sys.argv[1:2] == ["doctor"]:  # what lies in this folder may hide the modules
 
 import argparse
 import json
+import platform
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -26,16 +27,21 @@ from .isolation import in_fresh_interpreter
 SETTINGS = ("lr", "betas", "eps", "weight_decay", "amsgrad")
 
 
-def doctor() -> int:
+def doctor(as_json: bool = False) -> int:
     """Print the report; 0 where all is well."""
-    failed = 0
+    found = []
     for finding in findings():
-        print(
-            f"{'NO' if finding.advice else 'ok':>4}  {finding.subject}: {finding.state}", flush=True
-        )
-        if finding.advice:
-            print(f"      → {finding.advice}")
-            failed += 1
+        found.append(finding)
+        if not as_json:
+            mark = "NO" if finding.advice else "ok"
+            print(f"{mark:>4}  {finding.subject}: {finding.state}", flush=True)
+            if finding.advice:
+                print(f"      → {finding.advice}")
+    failed = sum(bool(finding.advice) for finding in found)
+    if as_json:
+        machine = {"machine": platform.node(), "system": platform.platform(), "failed": failed}
+        print(json.dumps(machine | {"findings": [f._asdict() for f in found]}, ensure_ascii=False))
+        return int(failed > 0)
     print()
     print("All is well." if not failed else f"{failed} to put right; begin with the first.")
     return int(failed > 0)
@@ -167,7 +173,10 @@ def main(argv: list[str] | None = None) -> int:
     healthy = commands.add_parser(
         "doctor", help="what is missing on this machine, and what to type"
     )
-    healthy.set_defaults(run=lambda arguments: doctor())
+    healthy.add_argument(
+        "--json", action="store_true", help="one line for each machine of a room, to collect"
+    )
+    healthy.set_defaults(run=lambda arguments: doctor(arguments.json))
     add_identify(commands)
     words = sys.argv[1:] if argv is None else argv
     if words[:1] not in (["doctor"], ["identify"]):

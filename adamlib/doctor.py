@@ -8,9 +8,11 @@ from __future__ import annotations  # an old Python must reach the line that say
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -211,6 +213,69 @@ def check_kernel() -> Finding:
     return Finding(subject, f"starts another Python: {program}", f"type: {register}")
 
 
+# What a room full of machines is asked for beforehand, each in a process of its own.
+CELL = """
+import numpy as np
+from adamlib import adam_step, init_state
+param, state = adam_step(np.zeros(3), np.ones(3), init_state(np.zeros(3)))
+assert np.allclose(param, -1e-3), param
+"""
+RUN_CELL = f"""
+from jupyter_client.manager import run_kernel
+with run_kernel(kernel_name="python3", startup_timeout={SECONDS}) as client:
+    answer = client.execute_interactive({CELL!r}, timeout={SECONDS}, output_hook=print)["content"]
+    if answer["status"] != "ok":
+        raise SystemExit(f"{{answer.get('ename')}}: {{answer.get('evalue')}}")
+"""
+DRAW = """
+import matplotlib
+matplotlib.use("agg")
+from matplotlib import font_manager, pyplot
+font_manager.findfont("DejaVu Sans", fallback_to_default=False)
+pyplot.figure().text(0, 0, r"$\\sqrt{v} + \\epsilon$")
+pyplot.savefig(__import__("io").BytesIO())
+"""
+TRIALS = {
+    "a cell in a kernel": (RUN_CELL, "close other programs; see the lines above"),
+    "a figure with its fonts": (DRAW, "remove matplotlib's font cache (matplotlib.get_cachedir())"),
+}
+
+
+def check_trial(subject: str, program: str, advice: str) -> Finding:
+    """Run a program; say how long it took, or its last words."""
+    started = time.monotonic()
+    try:
+        process = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=2 * SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(subject, f"takes more than {2 * SECONDS} seconds", advice)
+    if process.returncode == 0:
+        return Finding(subject, f"works, in {time.monotonic() - started:.0f} s")
+    last = (process.stderr.strip() or f"exit status {process.returncode}").splitlines()[-1]
+    return Finding(subject, f"fails: {last}", advice)
+
+
+def check_port() -> Finding:
+    """Jupyter and its kernels talk through ports of this machine's own address."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with socket.create_connection(server.getsockname()[:2], timeout=5):
+                return Finding("ports of 127.0.0.1", "work")
+    except OSError as error:
+        advice = "allow Python to connect to 127.0.0.1: a firewall or a proxy program forbids it"
+        return Finding("ports of 127.0.0.1", f"fail: {error}", advice)
+
+
+def check_home() -> Finding:
+    """Where Jupyter and matplotlib keep what they need between two starts."""
+    home = Path.home()
+    if home.is_dir() and os.access(home, os.W_OK):
+        return Finding("home folder", f"{home}")
+    advice = "set the environment variable HOME (on Windows USERPROFILE) to a folder of your own"
+    return Finding("home folder", f"{home} cannot be written to", advice)
+
+
 def check_space(folder: Path = FOLDER) -> Finding:
     free = shutil.disk_usage(folder).free / 1e9
     advice = "" if free >= FREE_GB else f"free some space: {FREE_GB} GB are needed to work"
@@ -274,6 +339,12 @@ def findings() -> Iterator[Finding]:
     for name, module in IMPORTS.items():
         if name not in missing:
             yield check_import(name, module)
-    yield check_kernel()
+    kernel = check_kernel()
+    yield kernel
+    yield check_port()
+    yield check_home()
+    if not (missing or kernel.advice):
+        for subject, (program, advice) in TRIALS.items():
+            yield check_trial(subject, program, advice)
     yield from own_figure_settings()
     yield from own_session_settings()

@@ -166,3 +166,42 @@ def test_files_of_other_names_and_folders_without_init_hide_nothing(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
     assert list(doctor.check_hidden()) == []
+
+
+def test_a_cell_runs_and_a_figure_is_drawn():
+    for subject, (program, advice) in doctor.TRIALS.items():
+        assert doctor.check_trial(subject, program, advice).state.startswith("works, in ")
+
+
+@pytest.mark.parametrize(
+    "program, says",
+    [
+        (doctor.RUN_CELL.replace("-1e-3", "-2e-3"), "fails: AssertionError"),
+        (doctor.DRAW.replace("DejaVu Sans", "No Such Font"), "fails: "),
+        ("import os; os._exit(7)", "fails: exit status 7"),
+    ],
+)
+def test_what_a_trial_lacks_is_said(program, says):
+    found = doctor.check_trial("this", program, "do that")
+    assert found.state.startswith(says) and found.advice == "do that"
+
+
+def test_a_trial_without_end(monkeypatch):
+    monkeypatch.setattr(doctor, "SECONDS", 0.2)
+    assert "takes more than" in doctor.check_trial("this", "while True: pass", "x").state
+
+
+def test_a_machine_that_does_not_talk_to_itself(monkeypatch):
+    def refused(*args, **kwargs):
+        raise OSError("not permitted")
+
+    assert doctor.check_port().state == "work"
+    monkeypatch.setattr(doctor.socket, "create_connection", refused)
+    assert doctor.check_port().state == "fail: not permitted" and doctor.check_port().advice
+
+
+def test_a_home_that_cannot_be_written_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.Path, "home", lambda: tmp_path)
+    assert not doctor.check_home().advice
+    monkeypatch.setattr(doctor.Path, "home", lambda: tmp_path / "none")
+    assert "HOME" in doctor.check_home().advice

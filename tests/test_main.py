@@ -1,5 +1,6 @@
 """The commands of `python -m adamlib`; those of `identify` stand in test_identify_command.py."""
 
+import json
 import subprocess
 import sys
 
@@ -29,6 +30,15 @@ def test_one_finding_to_put_right_is_exit_status_1(monkeypatch, capsys):
     monkeypatch.setattr(main, "findings", lambda: iter(found))
     assert main.main(["doctor"]) == 1
     assert "→ type: x" in capsys.readouterr().out
+
+
+def test_a_room_of_machines_can_be_collected(monkeypatch, capsys):
+    found = [Finding("torch", "missing", "type: x"), Finding("numpy", "2.1")]
+    monkeypatch.setattr(main, "findings", lambda: iter(found))
+    assert main.main(["doctor", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["failed"] == 1 and said["machine"]
+    assert said["findings"][0] == {"subject": "torch", "state": "missing", "advice": "type: x"}
 
 
 def test_it_imports_the_standard_library_only():
