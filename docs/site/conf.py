@@ -47,7 +47,7 @@ html_static_path = [str(HERE / "static"), str(COMPUTED)]
 html_css_files = ["regions.css", "site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_math_renderer = "typeset"
-html_domain_indices = False  # the reference has its own list of modules
+html_domain_indices = html_use_index = False  # the reference has lists of its own, and the search
 html_copy_source = False
 html_search_scorer = str(HERE / "static" / "scorer.js")
 html_show_sourcelink = False

@@ -14,6 +14,14 @@ from built import ROOT, SITE, pages
 AXE = ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = pages()
 WIDTHS = (360, 1280)
+# what of a page's text stands beyond the screen and cannot be scrolled to in a box of its own
+BEYOND = """() => {
+    const scrolls = each => each && each.tagName !== "ARTICLE" &&
+        (getComputedStyle(each).overflowX !== "visible" || scrolls(each.parentElement));
+    return [...document.querySelectorAll("article *")]
+        .filter(each => each.getBoundingClientRect().right > innerWidth + 1 && !scrolls(each))
+        .map(each => each.outerHTML.slice(0, 150));
+}"""
 
 
 class Watched:
@@ -54,6 +62,7 @@ def test_no_page_is_wider_than_the_screen(name, context):
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}"
+        assert page.evaluate(BEYOND)[:3] == [], f"at {width}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -122,11 +131,12 @@ def test_the_site_works_under_any_prefix(name, context, tmp_path):
 )
 def test_the_search_finds_it_first_from_the_disk(asked, first, context):
     address = (SITE / "search.html").as_uri() + f"?q={asked.replace(' ', '+')}"
-    page = opened(context, address).page
-    link = page.locator("ul.search li a").first
+    watched = opened(context, address)
+    link = watched.page.locator("ul.search li a").first
     link.wait_for(timeout=10_000)
     target = link.get_attribute("href").split("#")[0].split("?")[0]
     assert target in first
+    assert watched.problems == []
 
 
 def test_code_is_copied_with_one_click_and_whole(context):
