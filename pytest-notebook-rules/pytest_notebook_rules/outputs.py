@@ -28,8 +28,7 @@ TIME = re.compile(
     rf"fit(?:ting)?|prediction|computation|total|elapsed) time)(?: time)?(?: (?:is|was))? ?[:=]? ?)"
     rf"\d[\d.]*(?:e-?\d+)? ?{UNIT}"
     r"|\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\b"
-    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d\d )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|"
-    r"Nov|Dec)(?: +\d+)? (?:\d\d:\d\d:\d\d )?\d{4}\b"
+    r"|\bDate: {3,}\w{3}, \d\d \w{3} \d{4}\b"  # of statsmodels; a mail has one space
 )
 NUMBERS = r"v?\d+\.\d+(?:\.\d+)+[\w.+-]*"
 VERSION = re.compile(

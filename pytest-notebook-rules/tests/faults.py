@@ -182,6 +182,12 @@ fault(
     code("fit()", stream("10/10 [00:03<00:00, 3.3it/s]\n")),
 )
 fault(
+    "times",
+    "the day of a fit",
+    "cell 1 (cell-1): a time in an output, 'Date:                Tue, 02 Jan 2024'",
+    code("fit.summary()", result("Date:                Tue, 02 Jan 2024   Prob:   0.01")),
+)
+fault(
     "versions",
     "a version",
     "cell 1 (cell-1): a version in an output, '1.26.4'",
