@@ -58,6 +58,7 @@ from . import exercises as exercises  # check an answer, take a hint, see the so
 from .exercises import check as check
 from .exercises import hint as hint
 from .exercises import solution as solution
+from . import progress as progress  # which exercises are solved in learners' copies
 
 from . import settings as settings  # the settings of NumPy, torch and IPython for the notebooks
 from .settings import use_default_settings as use_default_settings

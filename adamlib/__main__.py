@@ -1,5 +1,5 @@
 """``python -m adamlib``: ``doctor`` says what is missing here, ``identify`` which Adam a thing is,
-``report`` what eps does in a checkpoint.
+``report`` what eps does in a checkpoint, ``progress`` which exercises are solved.
 
 Of the first two it loads the standard library only: ``doctor`` answers where nothing else is
 installed, and what ``identify`` needs is loaded in its child process.
@@ -159,12 +159,14 @@ def add_identify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=identify)
 
 
-def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command that needs NumPy at once, where that is installed."""
+def add_others(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that need NumPy at once, where that is installed."""
     with suppress(ModuleNotFoundError):
-        from .reporting.command import add_parser
+        from . import progress
+        from .reporting import command
 
-        add_parser(commands)
+        command.add_parser(commands)
+        progress.add_parser(commands)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -180,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
     add_identify(commands)
     words = sys.argv[1:] if argv is None else argv
     if words[:1] not in (["doctor"], ["identify"]):
-        add_report(commands)
+        add_others(commands)
     arguments = parser.parse_args(words)
     if hasattr(sys.stdout, "reconfigure"):  # a terminal of Windows has no ε
         sys.stdout.reconfigure(errors="replace")
