@@ -29,6 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adamlib import Adam
+from adamlib.checkpoints import writing
 
 NAN, INF = float("nan"), float("inf")
 FORMATS = (1, 2)
@@ -952,6 +953,22 @@ def test_a_save_that_is_going_on_is_left_alone(tmp_path, monkeypatch):
     assert seen == [2]  # the inner one's file, and the outer one's part
     assert_same(contents(Adam.load(tmp_path / "run", fresh())), contents(outer))
     assert os.listdir(tmp_path) == ["run"]
+
+
+@posix_only
+def test_a_file_that_is_removed_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    """As another save may do, which takes it for a leftover."""
+    removed, lock = [], writing.fcntl.flock
+
+    def late(file, how):
+        if not removed:
+            removed.extend(tmp_path.iterdir())
+            removed[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(writing.fcntl, "flock", late)
+    trained().save(tmp_path / "run")
+    assert len(removed) == 1 and os.listdir(tmp_path) == ["run"]
 
 
 # --- hostile state dicts ------------------------------------------------------------------------
