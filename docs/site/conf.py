@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COMPUTED = HERE.parents[1] / "build" / "site-source" / "_static"  # by generated.py
+COMPUTED = HERE.parents[1] / "build" / "site-source" / "_static"  # map_picture.py writes it
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]
 
 import adamlib  # noqa: E402

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from built import ROOT
 
-sys.path.append(str(ROOT / "docs" / "site"))  # generated.py
+sys.path.append(str(ROOT / "docs" / "site"))  # what builds it
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-import generated
+import map_picture
 from adamlib.experiments import classify_first_step, first_step, first_step_map
 from adamlib.experiments.unit_steps import each_step
 from adamlib.floats import float_format, round_to
@@ -92,7 +92,7 @@ def test_outcomes_have_the_same_names(name, page):
 
 def test_the_whole_map_is_that_of_adamlib(page):
     data = first_step_map(
-        np.float32, generated.GRAD_DECADES, generated.EPS_DECADES, generated.PER_DECADE
+        np.float32, map_picture.GRAD_DECADES, map_picture.EPS_DECADES, map_picture.PER_DECADE
     )
     found = page.evaluate(
         "([grads, rows]) => rows.map(eps => outcomes(grads, eps, 0.999, 'float32'))",
@@ -134,10 +134,10 @@ def test_the_keyboard_moves_it(page):
 def test_the_mouse_points_at_it(x, y, word, page):
     box = page.locator(".map svg").bounding_box()
     scale = box["width"] / 760
-    left, top = generated.LEFT * scale, generated.TOP * scale
+    left, top = map_picture.LEFT * scale, map_picture.TOP * scale
     page.mouse.move(
-        box["x"] + left + x * generated.WIDTH * scale,
-        box["y"] + top + y * generated.HEIGHT * scale,
+        box["x"] + left + x * map_picture.WIDTH * scale,
+        box["y"] + top + y * map_picture.HEIGHT * scale,
     )
     assert says(page).startswith(word)
 

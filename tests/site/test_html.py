@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-import generated
+import dialects_page
 import notebooks
 import readme
 from adamlib.dialects import DIALECTS
@@ -126,7 +126,7 @@ def test_each_dialect_has_its_entry():
     for name, dialect in DIALECTS.items():
         assert f"adam-of-{name}" in anchors("which-adam.html")
         assert f'dialect="{name}"' in text and dialect.quotient in text
-        assert "√" not in generated.tex(dialect.quotient), name
+        assert "√" not in dialects_page.tex(dialect.quotient), name
 
 
 @pytest.mark.parametrize("name", FINDINGS)
