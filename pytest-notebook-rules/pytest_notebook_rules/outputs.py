@@ -13,9 +13,10 @@ from pytest_notebook_rules.settings import Settings
 
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}|\b0x0*[57][0-9a-f]{11}\b")
 FOLDERS = "home|Users|tmp|usr|opt|var|mnt|srv|scratch|private/var|Volumes|kaggle|content/drive"
+EXAMPLE = "(?![Yy]our|user|<)"  # as in C:\\Users\\YourName
 PATH = re.compile(
-    rf"(?<![\w.~/!])/(?:{FOLDERS})/[\w.@-]+"
-    r"|(?<![\w\\])[A-Z]:\\{1,2}[\w .-]+(?:\\|\.\w{1,5}\b)"
+    rf"(?<![\w.~/!])/(?:{FOLDERS})/{EXAMPLE}[\w.@-]+"
+    rf"|(?<![\w\\])[A-Z]:\\{{1,2}}[\w .-]+(?:\\{EXAMPLE}|\.\w{{1,5}}\b)"
     r"|\b(?:site|dist)-packages[\\/]\w+"
 )
 UNIT = r"(?:ns|[µμu]s|ms|s|secs?|seconds?|min|minutes?|hours?)\b"
@@ -42,14 +43,21 @@ ANSWER = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+[\w.+-]*|\A'\d+\.\d{1,2}'\Z")
 
 
 def told(
-    notebook: Notebook, what: str, pattern: re.Pattern[str], cells: Iterable[Cell] | None = None
+    notebook: Notebook,
+    what: str,
+    pattern: re.Pattern[str],
+    cells: Iterable[Cell] | None = None,
+    known: str = "",
 ) -> Problems:
-    """The first place in each cell's text; a cell that opts out of comparison may print it."""
+    """The first place in each cell's text that is not known already.
+
+    A cell that opts out of comparison may print what it wants.
+    """
     for cell in notebook.code if cells is None else cells:
         texts = [] if cell.marks else [text_of(output) for output in cell.outputs]
-        found = next((match for text in texts if (match := pattern.search(text))), None)
-        if found:
-            yield cell, f"{what} in an output, {found[0].strip()[:60]!r}"
+        places = (match[0] for text in texts for match in pattern.finditer(text))
+        if found := next((place for place in places if place not in known), None):
+            yield cell, f"{what} in an output, {found.strip()[:60]!r}"
 
 
 @rule("addresses")
@@ -60,8 +68,9 @@ def addresses(notebook: Notebook, settings: Settings) -> Problems:
 
 @rule("paths")
 def paths(notebook: Notebook, settings: Settings) -> Problems:
-    """No path of the machine is printed."""
-    return told(notebook, "a path", PATH)
+    """No path of the machine is printed; one that stands in the code is the same everywhere."""
+    known = "\n".join(cell.source for cell in notebook.code)
+    return told(notebook, "a path", PATH, known=known)
 
 
 @rule("times")

@@ -70,6 +70,8 @@ NO_FAULT = {
     "an empty cell": code(" ", execution_count=None),
     "a duration that is data": code("x", stream("a period of 0.50 s, 3 seconds\n")),
     "the date of a mail": code("x", stream("Date: Thu, 22 Aug 2002 08:17:21 -0400\n")),
+    "a path of an example": code("x", stream("C:\\Users\\YourName\\a.txt, /home/your_name/a\n")),
+    "a path that the code names": code("f = '/tmp/run.npz'", stream("/tmp/run.npz is written\n")),
     "a line of a script": code("x", stream("#!/usr/bin/perl,@;mul(794,217)\n")),
     "dates that are data": code("x", stream("2015-01-01 00:00:00  1.5\n")),
     "a loss where a version is asked for": code(
