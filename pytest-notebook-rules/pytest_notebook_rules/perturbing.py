@@ -112,17 +112,18 @@ def changes(
             done[threads, seed] = runs(threads, seed)
         return done[threads, seed]
 
-    named: set[int] = set()
+    said: dict[int, str] = {}
     for threads, seed in OTHERS:
         now = again(threads, seed)
-        for index, cell in enumerate(notebook.cells):
-            if now[index] != first[index] and index not in named:
-                named.add(index)
-                words, other = cause(index, first[index], threads, seed, again)
-                yield cell, f"its output changes {words}, {difference(first[index], other)}"
-    for cell, what in zip(notebook.cells, first, strict=True):
+        for index, old in enumerate(first):
+            if now[index] != old and index not in said:
+                words, other = cause(index, old, threads, seed, again)
+                said[index] = f"its output changes {words}, {difference(old, other)}"
+    for index, (cell, what) in enumerate(zip(notebook.cells, first, strict=True)):
         failed = next((text for kind, text in what if kind == "error"), None)
-        if failed and not cell.may_raise:
+        if index in said:
+            yield cell, said[index]
+        elif failed and not cell.may_raise:
             yield cell, f"fails, {failed[:60]}"
 
 

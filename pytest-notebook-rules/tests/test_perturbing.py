@@ -56,6 +56,13 @@ def test_the_cause_is_named(tmp_path, third, words):
     assert said(three(tmp_path), third) == [f"3: its output changes {words}"]
 
 
+def test_cells_are_named_in_their_order(tmp_path):
+    def runs(threads: int, seed: int) -> list[Shown]:
+        return [[("stdout", f"{threads == 3}")], [("stdout", f"{seed}")], SAME]
+
+    assert [cell.number for cell, _ in changes(three(tmp_path), runs)] == [1, 2]
+
+
 def test_nothing_is_said_of_what_stays(tmp_path):
     assert said(three(tmp_path), lambda threads, seed, number: "same\n") == []
 
