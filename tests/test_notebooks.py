@@ -423,6 +423,14 @@ def test_every_form_of_nbformat_4_is_read_by_every_rule(old_form):
     )
 
 
+@pytest.mark.parametrize("how", ["--check", "--keep-outputs"])
+def test_a_file_that_is_not_json_is_one_line(small, how):
+    small.write_text("# no notebook\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"01_small\.ipynb: not JSON, so not a notebook$"):
+        notebooks.main([how, str(small)])
+    assert small.read_text(encoding="utf-8") == "# no notebook\n"
+
+
 def test_ids_that_are_given_leave_those_that_are_there(small):
     stored = json.loads(small.read_text(encoding="utf-8"))
     stored["nbformat_minor"] = 4  # which has no ids, and some tools write them all the same

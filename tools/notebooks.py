@@ -20,6 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
+from nbformat.reader import NotJSONError
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -46,7 +47,10 @@ def in_order(folder: Path = FOLDER) -> list[Path]:
 
 def read(path: Path) -> NotebookNode:
     """Read a notebook as it is stored; cells of nbformat 4.0 to 4.4 get the ids cell-1, cell-2 …"""
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except NotJSONError:
+        raise SystemExit(f"{path}: not JSON, so not a notebook") from None
     taken = {cell.get("id") for cell in notebook.cells}
     free = (name for number in count(1) if (name := f"cell-{number}") not in taken)
     for cell in notebook.cells:
