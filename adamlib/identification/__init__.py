@@ -1,6 +1,6 @@
 """Which Adam is this? Or which mistake?
 
-============  =====================================================================
+============= =====================================================================
 `conventions` how to drive whatever takes steps
 `observing`   one run of it, on gradients made for the purpose
 `reading`     the rule that takes such steps, read off them; the mistakes behind it
@@ -8,7 +8,7 @@
 `judging`     which of all these it is
 `describing`  how far it is from the right one
 `answers`     the same in words
-============  =====================================================================
+============= =====================================================================
 """
 
 from typing import Any
