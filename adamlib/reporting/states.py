@@ -339,16 +339,35 @@ def _read_ours(optimizer: Adam, told: Mapping[str, Any]) -> Reading:
 def _read_hand_written(state: Mapping[str, Any], model: Any, told: Mapping[str, Any]) -> Reading:
     from ..conversion.readers import READERS
 
-    memory = READERS["numpy"](state)
+    memory = READERS["numpy"](_widened(state))
     entries = [
         {"step": one.step, **dict(zip(MOMENTS, one.moments, strict=False))}
         for one in memory.states.values()
     ]
+    for name, key in zip(MOMENTS, ("m", "v", "v_max"), strict=True):
+        for entry, given in zip(entries, _listed(state.get(key, [])), strict=False):
+            if hasattr(given, "detach"):  # torch's stay in their format
+                entry[name] = given.detach()
     shapes = [tuple(entry[MOMENTS[0]].shape) for entry in entries]
     names = names_for([shapes], [memory.names or ()], _named(model))
     rows = [Row(*pair) for pair in _rows(names, entries)]
     group = {"amsgrad": memory.groups[0]["amsgrad"]} | _needed(told, "a dict of m, v and t")
     return _reading("Adam", [group], [rows], {})
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _widened(value: Any) -> Any:
+    """Return the same with float32 for torch's bfloat16, which NumPy lacks."""
+    if isinstance(value, Mapping):
+        return {key: _widened(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_widened(entry) for entry in value]
+    return value.float() if str(getattr(value, "dtype", "")) == "torch.bfloat16" else value
 
 
 def _rows(
