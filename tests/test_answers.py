@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import adams
 from adamlib import identify
 from adamlib.identification.answers import apart_line, as_had_by, effect
 from adamlib.identification.describing import schedule
@@ -279,3 +280,59 @@ t = np.arange(1, 41)
 )
 def test_the_form_of_a_schedule_is_said(rates, says):
     assert schedule(tuple(rates)).startswith(says)
+
+
+class Rounded(torch.optim.Optimizer):
+    """Adam whose moments are kept in another format; eps on the corrected root, or on √v."""
+
+    dtype, reordered = torch.bfloat16, False
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps))
+
+    @torch.no_grad()
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            zeros = torch.zeros_like(p, dtype=self.dtype)
+            t, m, v = self.state[p] or (0, zeros, zeros)
+            m = (0.9 * m.to(p.dtype) + 0.1 * p.grad).to(self.dtype)
+            v = (0.999 * v.to(p.dtype) + 0.001 * p.grad**2).to(self.dtype)
+            self.state[p] = t + 1, m, v
+            m_hat, root = m.to(p.dtype) / (1 - 0.9 ** (t + 1)), v.to(p.dtype).sqrt()
+            c = (1 - 0.999 ** (t + 1)) ** 0.5
+            p -= 1e-3 * m_hat / ((root + 1e-8) / c if self.reordered else root / c + 1e-8)
+
+
+class Reordered(Rounded):
+    reordered = True
+
+
+class Half(Rounded):
+    dtype = torch.float16
+
+
+class HalfReordered(Reordered):
+    dtype = torch.float16
+
+
+@pytest.mark.parametrize(
+    "cls, says",
+    [
+        (Rounded, "those of PyTorch, but for a state in bfloat16"),
+        (Reordered, "those of Keras, but for a state in bfloat16"),
+        (Half, "but for a state in float16"),
+        (HalfReordered, "but for a state in float16"),
+    ],
+)
+def test_a_state_in_16_bits_is_told_as_far_as_its_rounding_lets_it(cls, says):
+    """float16 holds the squares of so few gradients that it does not show where eps stands."""
+    found = identify(cls)
+    assert found.verdict == "unknown" and says in found.message
+    if "float16" in says and "bfloat16" not in says:
+        assert "PyTorch" in found.message and " or " in found.message
+
+
+@pytest.mark.parametrize("name", ["cube_root", "eps_decays", "lion", "v_from_the_step_before"])
+def test_no_other_rule_is_called_rounded(name):
+    told = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    assert "16" not in identify(adams.strangers(**told)[name], **told).message.split("nearest")[0]

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from ..dialects import DIALECTS
 from .answers import (
     BASES,
+    FIRST,
     Difference,
     Identification,
     Steps,
     apart_line,
     as_had_by,
     effect,
+    listed,
     settings_line,
     title,
     written,
@@ -79,7 +81,9 @@ def describe(seen: Observation, found: Judgement, told: Known, known: Known) -> 
         seen.mutates_grad,
         found.precision,
         looked_at(seen),
-        unknown_message(found, near) if near and verdict == "unknown" else "",
+        unknown_message(found, near, in_16_bits(seen, meant))
+        if near and verdict == "unknown"
+        else "",
         tuple(details(seen, found, settings, right)),
         steps_in_lr(seen, settings, right) if settings else None,
     )
@@ -119,17 +123,49 @@ def right_rule(rule: Rule, settings: Settings) -> Rule:
     )
 
 
-def unknown_message(found: Judgement, near: "Nearest") -> str:
+def unknown_message(found: Judgement, near: "Nearest", rounded: str) -> str:
     """Say what an unknown rule comes nearest to, or what it is until it becomes another."""
     if not found.leaves:
         says = "no Adam, relative or mistake of the catalogue takes its steps"
         share = 1 - float(near.misfit.mean())
         least = f"The nearest is {title(near.name)}, in {share:.0%} of them"
-        return f"I do not know this rule: {says}. {least}."
+        return f"I do not know this rule: {says}. {rounded or least}."
     dialects = [name for name in found.nearest if name in DIALECTS]
     what = as_had_by(dialects).partition(":")[0] if dialects else ", ".join(found.nearest)
     until = f"On the first {STEPS} steps it is {what}"
     return f"I do not know this rule. {until}, but not {found.leaves}."
+
+
+def in_16_bits(seen: Observation, settings: Settings) -> str:
+    """Say which dialects take its first steps but for the rounding of a state in 16 bits.
+
+    Of v only the first steps are sharp: each further one may add a rounding that it keeps for
+    1/(1 − β₂) steps, until any of the forms would fit.
+    """
+    rows, unit = 3, 2.0**-6
+    sizes = np.abs(seen.probe.grads[:rows])
+    normal = ((sizes > 0.3) & (sizes < 100)).all(axis=0)  # float16 holds (1 − β₂)·g² of these
+    # which numbers are looked at, and by how much at least rounding parts half of them
+    kinds = {"bfloat16": (slice(None), 2.0**-12), "float16": (normal, 2.0**-15)}
+    fit: dict[str, list[str]] = {kind: [] for kind in kinds}
+    for name, decoupled in choices(settings):
+        path = dialect_path(name, seen.probe, settings, decoupled)
+        with np.errstate(all="ignore"):
+            own, ideal = (np.diff(p[: rows + 1], axis=0) for p in (seen.path, path))
+            size = np.abs(path[: rows + 1]).max(axis=0)
+            close = np.abs(own - ideal) <= unit * (np.abs(ideal) + settings.lr) + 2.0**-22 * size
+            parts = np.abs(own / ideal - 1)[:, normal]
+        for kind, (columns, least) in kinds.items():
+            if close[:, columns].all() and np.median(parts) > least and name not in fit[kind]:
+                fit[kind].append(name)
+    for kind, names in fit.items():
+        if names:
+            known = [*(name for name in FIRST if name in names), *names]
+            forms = {DIALECTS[name].eps_placement: name for name in reversed(known)}
+            what = listed([title(name) for name in forms.values()], "or")
+            more = "rounding hides whether more of it is other"
+            return f"Its first steps are those of {what}, but for a state in {kind}: {more}"
+    return ""
 
 
 def details(
