@@ -77,6 +77,7 @@ def warm(rounds: int) -> dict[str, Any]:
     return {
         name: {
             "median": significant(statistics.median(taken)),
+            "low": significant(min(taken)),
             "high": significant(max(taken)),
             "at_most": ANSWERS[name][2],
             "rounds": rounds,
