@@ -16,14 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_notebook_rules.perturbing import THREADS
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 
 
 def numpy_features() -> tuple[list[str], list[str]]:

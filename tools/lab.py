@@ -98,7 +98,11 @@ def as_root() -> list[str]:
 
     people = [entry.pw_name for entry in pwd.getpwall() if 1000 <= entry.pw_uid < 60000]
     if people:
-        print(f"You are root; Jupyter starts as a user only, such as {people[0]}.", file=sys.stderr)
+        print(
+            f"You are root, and Jupyter starts as a user only. Become one, such as {people[0]}, "
+            'or type:\n\n    make lab LAB_ARGS="--allow-root"\n',
+            file=sys.stderr,
+        )
         return []
     print("You are root, the only user here, as in a container: Jupyter starts all the same.")
     return ["--allow-root"]

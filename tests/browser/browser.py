@@ -30,16 +30,9 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 
+from chromium import FLAGS, browser_program
 from lab import ROOT, move_aside
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 QUESTIONS = ".jp-Dialog, .Toastify__toast"
 SECONDS_TO_START = 120
 SECONDS_TO_RUN = 300
@@ -261,7 +254,7 @@ def new_page() -> Iterator[Page]:
             profile,
             executable_path=browser_program(),
             headless=True,
-            args=list(FLAGS),
+            args=FLAGS,
             viewport={"width": 1280, "height": 900},
         )
         yield context.new_page()
@@ -293,13 +286,6 @@ def try_in(page: Page, home: str, path: Path, pictures: Path) -> str:
     check_no_question(page, f"while {path.name} runs")
     moved = f", {sliders} slider moved" if sliders else ""
     return f"passed  {path.name}: {len(cells)} cells run{moved}"
-
-
-def browser_program() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        raise SystemExit(f"No browser: install one of {', '.join(BROWSERS)}.")
-    return found
 
 
 def main(argv: Sequence[str] = sys.argv[1:]) -> int:
