@@ -5,7 +5,6 @@ launch, those that die first; one process is this one. What they are compared wi
 and `torch.optim.Adam`.
 """
 
-import gc
 import importlib
 import os
 import shutil
@@ -14,8 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +48,7 @@ from adamlib.distributed.sharded import resume
 from adamlib.distributed.training import train
 from adamlib.experiments import first_step_of_noise
 from adamlib.problems import random_two_layer_net
+from groups import group_of_one
 
 NAMES = ["W1", "b1", "W2", "b2"]
 ODD = dict(n=8, d_in=6, h=5, d_out=3)  # two processes cannot share 5 rows or 3 equally
@@ -112,17 +111,6 @@ def assert_same_end(found, expected):
 
 def distance(a, b):
     return max(np.abs(a[name] - b[name]).max() for name in NAMES)
-
-
-@contextmanager
-def group_of_one() -> Iterator[None]:
-    """A process group of this process alone."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    try:
-        yield
-    finally:
-        gc.collect()  # what refers to the group goes before it does
-        dist.destroy_process_group()
 
 
 def trained_alone(jobs: Mapping[str, Job]) -> dict[str, Result]:

@@ -30,6 +30,7 @@ import cases
 from adamlib import DIALECTS, adam_step, init_state
 from adamlib.fused import layout, programs
 from adamlib.pytorch import Adam, AdamW
+from groups import group_of_one
 
 EXACT = dict(rtol=1e-14, atol=0.0, equal_nan=True)
 DECAYS = {"": {}, **{name: cases.DECAYS[i] for i, name in ((1, "L2"), (2, "decoupled"))}}
@@ -487,12 +488,10 @@ def test_grad_scaler_skips_infinite_gradients(uncompiled):
 
 
 def test_shares_of_a_distributed_tensor(uncompiled):
-    from torch import distributed
     from torch.distributed import device_mesh
     from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 
-    distributed.init_process_group("gloo", rank=0, world_size=1, store=distributed.HashStore())
-    try:
+    with group_of_one():
         mesh = device_mesh.init_device_mesh("cpu", (1,))
         start = torch.linspace(1, 2, 6, dtype=torch.float64)
         param = torch.nn.Parameter(distribute_tensor(start.clone(), mesh, [Shard(0)]))
@@ -506,8 +505,6 @@ def test_shares_of_a_distributed_tensor(uncompiled):
         with pytest.raises(ValueError, match=r"gradient or moment is placed \(Replicate\(\),\)"):
             optimizer.step()
         assert optimizer.state[param]["step"] == 2
-    finally:
-        distributed.destroy_process_group()
 
 
 def test_the_order_in_which_torch_takes_inputs_does_not_matter(monkeypatch):

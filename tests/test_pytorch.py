@@ -20,6 +20,7 @@ import torch
 
 import adamlib.pytorch
 import cases
+from groups import group_of_one
 
 CLASSES = {
     "Adam": (torch.optim.Adam, adamlib.pytorch.Adam),
@@ -741,11 +742,8 @@ WAYS = {
 
 @pytest.fixture
 def one_process():
-    torch.distributed.init_process_group(
-        "gloo", rank=0, world_size=1, store=torch.distributed.HashStore()
-    )
-    yield
-    torch.distributed.destroy_process_group()
+    with group_of_one():
+        yield
 
 
 @pytest.mark.parametrize("way", WAYS)

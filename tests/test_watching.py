@@ -158,12 +158,13 @@ def test_what_cannot_be_watched_is_refused_at_once(make, options, error, message
 # --- two processes --------------------------------------------------------------------------------
 
 WORKER = """
-import json, sys
+import gc, json, sys
 import torch, torch.distributed as dist, torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.state_dict import get_state_dict
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 import adamlib
+from adamlib.distributed.__main__ import leave
 
 folder, rank = sys.argv[1], int(sys.argv[2])
 dist.init_process_group("gloo", rank=rank, world_size=2, init_method=sys.argv[3])
@@ -187,7 +188,10 @@ model, state = get_state_dict(net, optimizer)
 dcp.save({"model": model, "optimizer": state}, checkpoint_id=f"{folder}/saved")
 with open(f"{folder}/rows-{rank}.json", "w") as file:
     json.dump(found, file)
+del net, optimizer, model, state
+gc.collect()
 dist.destroy_process_group()
+leave()
 """
 
 
