@@ -33,6 +33,7 @@ LANGUAGE_INFO = {
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
 }
+KEPT = ("tags", "collapsed", "slideshow")
 KEPT_JUPYTER = ("source_hidden", "outputs_hidden")
 NAVIGATION = re.compile(r"---\n(\[← |Contents: this notebook)")
 SECONDS_PER_CELL = 600
@@ -88,8 +89,8 @@ def alt_texts(cell: NotebookNode) -> list[str]:
 
 
 def cell_metadata(cell: NotebookNode) -> dict:
-    """What a cell's metadata may hold: tags, what is collapsed, and the alt text for MyST-NB."""
-    kept = {key: cell.metadata[key] for key in ("tags", "collapsed") if key in cell.metadata}
+    """What a cell's metadata may hold: `KEPT`, what is hidden, and the alt text for MyST-NB."""
+    kept = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
     jupyter = cell.metadata.get("jupyter", {})
     hidden = {key: jupyter[key] for key in KEPT_JUPYTER if key in jupyter}
     if hidden:
