@@ -8,7 +8,6 @@ typesets the formulas; its packages go to build/node, pinned by package-lock.jso
 """
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,31 +17,12 @@ from sphinx.cmd.build import main as sphinx_build
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build"
-PACKAGES = BUILD / "node"
 
 sys.path[:0] = [str(HERE), str(ROOT / "tools")]
 
 import generated  # noqa: E402
 import material  # noqa: E402
-
-
-def install_packages(folder: Path = PACKAGES) -> None:
-    """Install what package-lock.json pins, unless that is what is there."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    done = folder / "node_modules" / ".lock"  # a copy of the lock that was installed
-    if done.exists() and done.read_bytes() == lock:
-        return
-    if not shutil.which("npm"):
-        raise SystemExit("make site needs Node.js 20 or newer, with npm.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder)
-    subprocess.run(
-        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
-        cwd=folder,
-        check=True,
-    )
-    done.write_bytes(lock)
+import packages  # noqa: E402
 
 
 def put_together(source: Path) -> None:
@@ -56,11 +36,11 @@ def put_together(source: Path) -> None:
 def main(argv: Sequence[str] = sys.argv[1:]) -> int:
     target = Path(argv[0] if argv else BUILD / "site").resolve()
     source = BUILD / "site-source"
-    install_packages()
+    packages.install()
     put_together(source)
     shutil.rmtree(target, ignore_errors=True)
     options = ["-q", "-W", "--keep-going", "-b", "html", "-c", str(HERE)]
-    options += ["-d", str(BUILD / "site-doctrees"), "-E", "-D", f"node_packages={PACKAGES}"]
+    options += ["-d", str(BUILD / "site-doctrees"), "-E", "-D", f"node_packages={packages.FOLDER}"]
     failed = sphinx_build([*options, str(source), str(target)])
     if not failed:
         print(f"the site is in {target}: open {target / 'index.html'}")

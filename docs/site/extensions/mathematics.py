@@ -1,12 +1,9 @@
 """Formulas are typeset while the site is built: pages need no script, and read without one.
 
-A formula that MathJax refuses is a warning, and warnings are errors. For a screen reader each
-formula comes as MathML too, which is not shown.
+A formula that MathJax refuses is a warning, and warnings are errors.
 """
 
-import json
 import re
-import subprocess
 from html import escape
 from pathlib import Path
 
@@ -15,56 +12,9 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+from typesetting import TAG, Typesetter
+
 logger = logging.getLogger(__name__)
-TAG = re.compile(r"\\tag\{(\w+)\}")
-SOURCE = re.compile(r' data-(?:latex|semantic-[\w-]+|mjx-texclass)="[^"]*"')
-FONT = re.compile(r"fonts/(mjx-[\w-]+\.woff2)")
-FONTS = "node_modules/@mathjax/mathjax-newcm-font/chtml/woff2"
-
-
-class Typesetter:
-    """MathJax in a process of its own, for as long as the build takes."""
-
-    def __init__(self, packages: Path) -> None:
-        program = Path(__file__).parent.parent / "mathematics.mjs"
-        self.process = subprocess.Popen(
-            ["node", str(program), str(packages)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        self.known: dict[tuple[str, bool], str] = {}
-
-    def ask(self, **question: object) -> dict[str, str]:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError("MathJax ended before it was asked everything")
-        return json.loads(line)
-
-    def html(self, tex: str, display: bool) -> str:
-        if (tex, display) not in self.known:
-            found = self.ask(tex=tex, display=display)
-            if "<merror" in found["mathml"]:
-                logger.warning("MathJax refuses %r", tex)
-            shown = SOURCE.sub("", found["html"]).replace("<mjx-container", SHOWN, 1)
-            spoken = re.sub(r">\s+<", "><", SOURCE.sub("", found["mathml"]))
-            self.known[tex, display] = f'{shown}<span class="spoken">{spoken}</span>'
-        return self.known[tex, display]
-
-    def style_sheet(self) -> str:
-        return self.ask(css=True)["css"]
-
-    def end(self) -> None:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(timeout=30)
-
-
-SHOWN = '<mjx-container aria-hidden="true"'
 
 
 def visit_inline(translator: HTML5Translator, node: nodes.math) -> None:
@@ -106,19 +56,15 @@ def typesetter(translator: HTML5Translator) -> Typesetter:
 
 
 def begin(app: Sphinx) -> None:
-    app.typesetter = Typesetter(Path(app.config.node_packages))
+    def refused(tex: str) -> None:
+        logger.warning("MathJax refuses %r", tex)
+
+    app.typesetter = Typesetter(Path(app.config.node_packages), refused)
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
-    """Write the style sheet for what was typeset, and the fonts that it names."""
     if exception is None:
-        css = app.typesetter.style_sheet()
-        static = Path(app.outdir) / "_static"
-        (static / "mathematics.css").write_text(css, encoding="utf-8")
-        (static / "fonts").mkdir(exist_ok=True)
-        for name in sorted(set(FONT.findall(css))):
-            font = Path(app.config.node_packages) / FONTS / name
-            (static / "fonts" / name).write_bytes(font.read_bytes())
+        app.typesetter.write_style(Path(app.outdir) / "_static")
     app.typesetter.end()
 
 
