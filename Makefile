@@ -7,6 +7,7 @@
 
 BASE_PYTHON ?= python3
 PIP_ARGS ?=
+LIGHT ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 JUNIT ?=
@@ -36,9 +37,9 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 set-up:  ## make or update .venv (every other command does this first)
-	@$(BASE_PYTHON) tools/set_up.py
+	@$(BASE_PYTHON) tools/set_up.py $(if $(LIGHT),--light)
 
-lab: $(READY)  ## open JupyterLab on your own copy of the notebooks, work/
+lab: $(READY)  ## open JupyterLab on your own copy of the notebooks, work/ (LIGHT=1: without torch)
 	@$(PY) tools/lab.py work $(LAB_ARGS)
 
 lab-reset: $(READY)  ## move work/ aside and make a new copy

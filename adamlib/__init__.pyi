@@ -34,6 +34,7 @@ from .optimizer import Adam as Adam
 
 from . import fused as fused  # the step compiled by torch, in C++ or Triton: fused=True
 from . import pytorch as pytorch  # Adam and AdamW for torch, drop-in
+from . import optional as optional  # what a light installation lacks, said in its place
 from . import isolation as isolation  # somebody's code in a process of its own, in limited time
 from . import guard as guard  # or in this one, which it does not disturb
 

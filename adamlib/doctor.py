@@ -23,7 +23,8 @@ FOLDER = Path(__file__).resolve().parent.parent
 CHECKOUT = (FOLDER / "pyproject.toml").is_file()  # or a wheel, in the folder of all packages
 PINNED = "-c constraints.txt " if CHECKOUT else ""
 INSTALL = f'python -m pip install {PINNED}-e ".[course,test]"'
-EXTRAS = ("course",)
+EXTRAS = ("light", "course")
+IN_A_BROWSER = sys.platform == "emscripten"  # JupyterLite: no processes, no ports, no torch
 FREE_GB = 0.5
 IMPORTS = {
     "numpy": "numpy",
@@ -108,7 +109,8 @@ def requirements(folder: Path = FOLDER) -> list[Requirement]:
         lines = list(project["dependencies"])
         for extra, wanted in project["optional-dependencies"].items():
             lines += [f'{line}; extra == "{extra}"' for line in wanted]
-    return [r for r in map(parse, lines) if r.extra in ("", *EXTRAS)]
+    wanted = [r for r in map(parse, lines) if r.extra in ("", *EXTRAS)]
+    return [r for r in wanted if r.name != DISTRIBUTION]  # the course names its light half
 
 
 def check_python(bound: str) -> Finding:
@@ -171,6 +173,20 @@ def check_dependency(requirement: Requirement) -> Finding:
     if at_least(version, bound):
         return Finding(name, version)
     return Finding(name, f"{version} is too old, the course needs {bound} or newer", advice)
+
+
+def check_dependencies() -> Iterator[Finding]:
+    """Each of them, in a line; all that the light installation leaves out, in one."""
+    found = {each: check_dependency(each) for each in requirements()}
+    absent = [each for each, finding in found.items() if finding.state == "missing"]
+    rest = [each for each in found if each.extra == "course"]
+    if IN_A_BROWSER:
+        found = {each: found[each] for each in found if each.name in ("numpy", "matplotlib")}
+    elif absent == rest:
+        found = {each: found[each] for each in found if each not in rest}
+        state = f"without {', '.join(each.name for each in rest)}. Cells that need one say so"
+        yield Finding("light installation", state)
+    yield from found.values()
 
 
 def check_import(name: str, module: str) -> Finding:
@@ -330,14 +346,14 @@ def findings() -> Iterator[Finding]:
         return  # what is below would be looked for in the wrong files
     yield check_installation()
     yield check_space()
-    missing = set()
-    for requirement in requirements():
-        finding = check_dependency(requirement)
-        if finding.state == "missing":
-            missing.add(requirement.name)
-        yield finding
+    dependencies = list(check_dependencies())
+    yield from dependencies
+    if IN_A_BROWSER:
+        return
+    missing = {finding.subject for finding in dependencies if finding.state == "missing"}
+    there = {finding.subject for finding in dependencies} - missing
     for name, module in IMPORTS.items():
-        if name not in missing:
+        if name in there:
             yield check_import(name, module)
     kernel = check_kernel()
     yield kernel

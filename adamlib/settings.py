@@ -6,13 +6,15 @@ of digits. A cell would then print something else, or fail, and not because the 
 
 import sys
 
+from .optional import excuse_what_is_missing
+
 
 def use_default_settings() -> None:
     """Put NumPy's, torch's and IPython's settings back to those that a fresh kernel has.
 
     The notebooks call it first, for the session that they run in; no file is changed. Figures need
     no such call: each is drawn within the style of the course. Libraries that are not loaded are
-    not loaded by it.
+    not loaded by it. In a light installation cells that need more say so from then on (`optional`).
 
     Examples
     --------
@@ -68,3 +70,4 @@ def _ipython() -> None:
         shell.ast_node_interactivity = "last_expr"
         plain = shell.display_formatter.formatters["text/plain"]
         plain.float_precision, plain.pprint = "", True
+        excuse_what_is_missing(shell)

@@ -14,7 +14,7 @@ from adamlib import doctor
 def test_bounds_are_those_of_pyproject():
     found = doctor.requirements()
     assert {"numpy", "torch", "jupyterlab", "sympy"} <= {each.name for each in found}
-    assert {each.extra for each in found} == {"", "course"}
+    assert {each.extra for each in found} == {"", "light", "course"}
     assert doctor.oldest_python() == "3.11"
 
 
@@ -62,6 +62,43 @@ def test_missing_and_old_dependencies(checkout, numpy, monkeypatch):
     old = doctor.check_dependency(doctor.Requirement("numpy", "999", ""))
     assert "too old" in old.state and "999" in old.state
     assert old.advice == f"type: {numpy}"
+
+
+BOUNDS = {"numpy": "", "jupyterlab": "light", "torch": "course", "sympy": "course"}
+
+
+@pytest.mark.parametrize(
+    ("absent", "says"),
+    [
+        ((), []),
+        (("torch", "sympy"), ["light installation"]),
+        (("torch",), ["torch"]),
+        (("torch", "sympy", "numpy"), ["numpy", "torch", "sympy"]),
+    ],
+)
+def test_a_light_installation_lacks_nothing_a_broken_one_does(absent, says, monkeypatch):
+    """Without any of what only the course has it is light; without some of it it is broken."""
+    needed = [doctor.Requirement(name, "1", extra) for name, extra in BOUNDS.items()]
+    monkeypatch.setattr(doctor, "requirements", lambda: needed)
+
+    def version(name):
+        if name in absent:
+            raise doctor.metadata.PackageNotFoundError(name)
+        return "2"
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    found = [each for each in doctor.check_dependencies() if each.state != "2"]
+    assert [each.subject for each in found] == says
+    assert all(bool(each.advice) == (each.subject in absent) for each in found)
+
+
+def test_in_a_browser_it_asks_for_what_can_be_there(monkeypatch):
+    """JupyterLite has no processes, no ports and no JupyterLab from PyPI."""
+    monkeypatch.setattr(doctor, "IN_A_BROWSER", True)
+    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(doctor.socket, "create_server", None)
+    subjects = [each.subject for each in doctor.findings() if not each.subject.startswith("module")]
+    assert subjects == ["Python", "adamlib", "free disk space", "numpy", "matplotlib"]
 
 
 def test_an_import_that_fails_is_quoted(tmp_path, monkeypatch):

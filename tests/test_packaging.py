@@ -29,8 +29,10 @@ CONDA_NAMES = {"torch": "pytorch"}
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
+    """Of the run time and of some extras, without what one extra takes from another."""
     lines = PROJECT["dependencies"] + [line for extra in extras for line in EXTRAS[extra]]
-    return {Requirement(line).name: Requirement(line) for line in lines}
+    found = {Requirement(line).name: Requirement(line) for line in lines}
+    return {name: each for name, each in found.items() if name != PROJECT["name"]}
 
 
 def pins() -> dict[str, str]:
@@ -42,7 +44,7 @@ def pins() -> dict[str, str]:
 def test_environment_yml_has_the_same_bounds():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     packages = [line for line in environment["dependencies"] if isinstance(line, str)]
-    ours = requirements("course", "test").values()
+    ours = requirements("light", "course", "test").values()
     wanted = [f"{CONDA_NAMES.get(each.name, each.name)}{each.specifier}" for each in ours]
     assert packages == [f"python{PROJECT['requires-python']}", "pip", *wanted]
     assert environment["dependencies"][-1] == {"pip": ["-e .", f"-e ./{set_up.PLUGIN}"]}
@@ -64,8 +66,8 @@ def test_constraints_are_exact_public_versions():
 
 
 def test_oldest_versions_are_the_bounds():
-    wanted = [str(each).replace(">=", "==") for each in requirements("course", "test").values()]
-    assert oldest() == wanted
+    bounds = requirements("light", "course", "test").values()
+    assert oldest() == [str(each).replace(">=", "==") for each in bounds]
 
 
 def test_there_are_no_upper_bounds():
@@ -147,7 +149,7 @@ def test_the_doctor_answers_from_a_wheel_with_nothing_beside_it(tmp_path):
 
     printed = run("-m", "adamlib", "doctor")
     assert f"adamlib: {adamlib.__version__}, installed" in printed
-    for each in requirements("course").values():
+    for each in requirements("light", "course").values():
         assert f'NO  {each.name}: missing\n      → type: python -m pip install "{each}"' in printed
     assert "constraints.txt" not in printed and "make" not in printed
     notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)

@@ -112,9 +112,9 @@ def test_no_venv_module(module, monkeypatch):
 
 
 def test_too_little_room():
-    set_up.check_space(2e9)
+    set_up.check_space(2e9, 1.8)
     with pytest.raises(set_up.Problem, match=r"1\.0 GB are free, the set-up needs about 1\.8 GB"):
-        set_up.check_space(1e9)
+        set_up.check_space(1e9, 1.8)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_failing_pip_ends_the_set_up_with_advice(project, capsys, pip_says, ad
 def test_a_disk_that_fills_up_outside_pip(project, monkeypatch, capsys):
     fake_python(project)
 
-    def full(root, folder, quietly):
+    def full(root, folder, extras, quietly):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(set_up, "install", full)
@@ -180,6 +180,18 @@ def test_the_plugin_is_installed_from_its_folder(project):
     (install,) = [call for call in calls(project) if "--editable" in call]
     assert install.endswith(f"[course,test] --editable {os.path.join(project, set_up.PLUGIN)}")
     assert "--no-build-isolation" in install, "nothing is fetched to build it"
+
+
+@needs_shebang
+def test_the_light_one_installs_less_and_never_takes_away(project, capsys):
+    fake_python(project)
+    for wanted, installed in (("--light", "[light]"), ("", "[course,test]"), ("--light", None)):
+        assert set_up.main(project, [wanted]) == 0
+        installs = [call for call in calls(project) if "--editable" in call]
+        assert [installed in call for call in installs] == ([True] if installed else [])
+        assert all((set_up.PLUGIN in call) == (not wanted) for call in installs)
+    sizes = re.findall(r"[\d.]+ GB", capsys.readouterr().out)
+    assert sizes == ["0.5 GB", "1.8 GB"], "each is said before it is fetched"
 
 
 @needs_shebang

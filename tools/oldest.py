@@ -3,7 +3,6 @@
 python tools/oldest.py > oldest.txt
 """
 
-import re
 import tomllib
 from pathlib import Path
 
@@ -14,9 +13,11 @@ def oldest(path: Path = PYPROJECT) -> list[str]:
     """`name==version` for the oldest version allowed of each direct dependency."""
     project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
     requirements = list(project["dependencies"])
-    for extra in ("course", "test"):
+    for extra in ("light", "course", "test"):
         requirements += project["optional-dependencies"][extra]
-    return [re.sub(r">=", "==", requirement) for requirement in requirements]
+    # an extra that names another of ours has no version of its own
+    ours = f"{project['name']}["
+    return [each.replace(">=", "==") for each in requirements if not each.startswith(ours)]
 
 
 if __name__ == "__main__":

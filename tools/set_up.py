@@ -1,6 +1,7 @@
 """Make .venv and install everything the course needs; do nothing where that is already done.
 
-    python3 tools/set_up.py
+    python3 tools/set_up.py            all of the course and its tests
+    python3 tools/set_up.py --light    what the notebooks need that NumPy carries: no torch
 
 `make` calls this before everything else. It uses the standard library only, and is written so
 that every Python from 2.7 on can read it: a wrong Python then gets a sentence that says what to do
@@ -17,9 +18,10 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EXTRAS = "course,test"
+# What is installed, and the room that it takes, in GB.
+FULL, LIGHT = "course,test", "light"
+NEEDED_GB = {FULL: 1.8, LIGHT: 0.5}
 PLUGIN = "pytest-notebook-rules"  # a folder with a distribution of its own, not on PyPI
-NEEDED_GB = 1.8
 NEWEST_TRIED = 14  # Python 3.14, the newest in the workflow
 
 
@@ -85,7 +87,7 @@ def check_venv_module():
         )
 
 
-def check_space(free, needed_gb=NEEDED_GB):
+def check_space(free, needed_gb):
     """Refuse to begin where the disk is too full to finish."""
     if free < needed_gb * 1e9:
         raise Problem(
@@ -114,8 +116,9 @@ def explain(stderr, python_version):
     text = stderr.lower()
     if "no space left" in text or "errno 28" in text or "not enough space" in text:
         return (
-            "The disk is full. The set-up needs about %.1f GB: free some space and repeat your "
-            "command; it goes on where it stopped." % NEEDED_GB
+            "The disk is full. The set-up needs about %.1f GB (make lab LIGHT=1: %.1f GB): free "
+            "some space and repeat your command; it goes on where it stopped."
+            % (NEEDED_GB[FULL], NEEDED_GB[LIGHT])
         )
     network = (
         "newconnectionerror|connection broken|failed to establish|name resolution|getaddrinfo|"
@@ -161,13 +164,13 @@ def run(command):
         raise Problem(explain("".join(lines), version))
 
 
-def fingerprint(root):
+def fingerprint(root, extras):
     """Changes when a repeated set-up could install something else."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt", os.path.join(PLUGIN, "pyproject.toml")):
         digest.update(read(root, name))
     # a moved folder breaks the scripts in .venv, which hold absolute paths
-    digest.update((os.path.abspath(root) + EXTRAS).encode("utf-8"))
+    digest.update((os.path.abspath(root) + extras).encode("utf-8"))
     return digest.hexdigest()
 
 
@@ -180,13 +183,16 @@ def works(python, *arguments):
             return False
 
 
-def up_to_date(root, folder, stamp):
-    """True where the last set-up ended, with these very files, and its Python still starts."""
+def done(root, folder, stamp):
+    """What the last set-up installed of these very files; None if its Python does not start."""
     try:
         written = read(folder, os.path.basename(stamp)).decode("ascii")
     except (IOError, OSError):
-        return False
-    return written == fingerprint(root) and works(venv_python(folder), "-c", "")
+        return None
+    for extras in (FULL, LIGHT):
+        if written == fingerprint(root, extras) and works(venv_python(folder), "-c", ""):
+            return extras
+    return None
 
 
 def free_bytes(root):
@@ -195,7 +201,7 @@ def free_bytes(root):
     return shutil.disk_usage(root).free
 
 
-def install(root, folder, quietly):
+def install(root, folder, extras, quietly):
     """Fill the environment. pip keeps what is there already, so this resumes after a break."""
     python = venv_python(folder)
     if not works(python, "-m", "pip", "--version"):
@@ -209,7 +215,9 @@ def install(root, folder, quietly):
     # The build backend is installed first and used from here: with pip's build isolation it would
     # be downloaded again, unpinned, at every set-up.
     run(pip + ["setuptools"])
-    folders = ["--editable", "%s[%s]" % (root, EXTRAS), "--editable", os.path.join(root, PLUGIN)]
+    folders = ["--editable", "%s[%s]" % (root, extras)]
+    if extras == FULL:
+        folders += ["--editable", os.path.join(root, PLUGIN)]
     run(pip + ["--no-build-isolation"] + folders)
 
 
@@ -223,31 +231,32 @@ def configure(root, folder):
         file.write("load_subconfig(%r)\n" % ours)
 
 
-def set_up(root=ROOT):
-    """The whole set-up; raises Problem."""
+def set_up(root=ROOT, extras=FULL):
+    """The whole set-up, or the light one, which leaves a whole one as it is; raises Problem."""
     check_python(sys.version_info, oldest_python(root))
     folder = os.path.join(root, ".venv")
     stamp = os.path.join(folder, "set-up-done")
-    if up_to_date(root, folder, stamp):
+    there = done(root, folder, stamp)
+    if there in (FULL, extras):
         return
     check_venv_module()
-    updating = os.path.exists(stamp)
+    updating = there is None and os.path.exists(stamp)
     if updating:
         print("Bringing .venv up to date ...")
     else:
-        check_space(free_bytes(root))
-        print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB)
+        check_space(free_bytes(root), NEEDED_GB[extras])
+        print("Setting up .venv (once; a few minutes, %.1f GB) ..." % NEEDED_GB[extras])
     sys.stdout.flush()
-    install(root, folder, quietly=updating)
+    install(root, folder, extras, quietly=updating)
     configure(root, folder)
     with open(stamp, "w") as file:
-        file.write(fingerprint(root))
+        file.write(fingerprint(root, extras))
     print("Set-up done.")
 
 
-def main(root=ROOT):
+def main(root=ROOT, arguments=()):
     try:
-        set_up(root)
+        set_up(root, LIGHT if "--light" in arguments else FULL)
     except Problem as problem:
         print("\n%s" % problem, file=sys.stderr)
         return 1
@@ -261,4 +270,4 @@ def main(root=ROOT):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(arguments=sys.argv[1:]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import guard
 from ..isolation import error_text
+from ..optional import NotInstalled
 from .conventions import (
     CannotTell,
     Convention,
@@ -98,6 +99,8 @@ def observe(x: Any, told: Known, kind: Kind | None = None, last: int = LONG) -> 
 
     try:
         return guard.limited(run, SECONDS)
+    except NotInstalled:
+        raise
     except Exception as error:  # somebody's code may raise anything
         by = error.by if isinstance(error, guard.Ended) else error
         farthest = max(attempts, key=lambda a: a.taken, default=None)

@@ -1,0 +1,133 @@
+"""Cells that need what is not installed say so, show what is stored, and let the others run."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from packaging.requirements import Requirement
+
+from adamlib import optional
+
+ROOT = Path(__file__).resolve().parent.parent
+LIGHT = (
+    "from adamlib import optional, use_default_settings\n"
+    "optional.LIBRARIES = ('absent_one', 'numpy')\n"
+    "use_default_settings()"
+)
+STORED = "from the notebook\n"
+CELLS = {
+    "light": LIGHT,
+    "needs": "kept, lost = 1, 1\nprint('half')\nimport absent_one\nlost = absent_one.ones(1)",
+    "follows": "print(kept, lost.item())",
+    "kept": "print(kept)",
+    "printed": "print(f'{lost:.3f}')",
+    "free": "1 / 2",
+    "inside": "from inner import something",
+    "new": "import numpy, absent_one.nn as nn",
+    "other": "import no_such_library",
+    "after": "print(nn.Linear)",
+}
+
+
+def saved(path: Path) -> nbformat.NotebookNode:
+    """A notebook of these cells, each with a stored output; one has a figure too."""
+    cells = []
+    for name, source in CELLS.items():
+        stream = nbformat.v4.new_output("stream", text=STORED)
+        cells.append(nbformat.v4.new_code_cell(source, id=name, outputs=[stream]))
+    picture = nbformat.v4.new_output(
+        "display_data", {"text/plain": "a figure", "image/png": "AAAA"}
+    )
+    cells[list(CELLS).index("new")].outputs.append(picture)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbformat.write(notebook, path)
+    return notebook
+
+
+def run(folder: Path, notebook: nbformat.NotebookNode) -> dict[str, list]:
+    """The outputs of its cells, by their ids."""
+    resources = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, kernel_name="python3", allow_errors=True, resources=resources)
+    client.execute()
+    return {cell.id: cell.outputs for cell in notebook.cells}
+
+
+def words(outputs: list) -> list[str]:
+    return [each.get("text") or each.get("evalue") or each.data["text/plain"] for each in outputs]
+
+
+NOTE = (
+    "This needs absent_one, which is not installed here. The output that is stored with the course:"
+)
+
+
+def test_a_notebook_in_a_light_installation(tmp_path):
+    (tmp_path / "inner.py").write_text("import absent_one")
+    notebook = saved(tmp_path / "77_words.ipynb")
+    first = run(tmp_path, notebook)
+    stored = [NOTE, STORED]
+    assert words(first["needs"]) == stored, "what it printed before it was stopped is gone"
+    assert words(first["follows"]) == words(first["printed"]) == stored
+    assert words(first["inside"]) == stored
+    assert words(first["new"]) == [*stored, "a figure"]
+    assert first["new"][-1].data["image/png"] == "AAAA"
+    assert words(first["after"]) == stored
+    assert (words(first["kept"]), words(first["free"])) == (["1\n"], ["0.5"])
+    assert [each.ename for each in first["other"]] == ["ModuleNotFoundError"]
+    assert words(first["other"]) == ["No module named 'no_such_library'"]
+
+    # Saved so, and run again: the sentence does not become a stored output.
+    nbformat.write(notebook, tmp_path / "77_words.ipynb")
+    again = run(tmp_path, notebook)
+    for name in ("needs", "follows", "inside", "new", "after"):
+        assert words(again[name]) == words(first[name]), name
+
+
+def test_a_cell_of_the_readers_own_has_nothing_stored(tmp_path):
+    cells = [LIGHT, "import absent_one"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+    outputs = list(run(tmp_path, notebook).values())
+    assert words(outputs[1]) == ["This needs absent_one, which is not installed here."]
+
+
+def test_the_stored_outputs_are_those_of_the_course(tmp_path, monkeypatch):
+    """Of a changed copy beside it and of the original the original counts."""
+    (original,) = (ROOT / "notebooks").glob("00_*.ipynb")
+    content = json.loads(original.read_text(encoding="utf-8"))
+    (cell,) = [each for each in content["cells"] if each["id"] == "imports"]
+    stored, cell["outputs"] = cell["outputs"], []
+    (tmp_path / original.name).write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "01_broken.ipynb").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    optional._stored.cache_clear()
+    assert optional._stored()["".join(cell["source"])] == stored
+    optional._stored.cache_clear()
+
+
+def test_the_libraries_are_what_the_course_adds_to_the_light_half():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    course = map(Requirement, project["optional-dependencies"]["course"])
+    names = [each.name for each in course if each.name != project["name"]]
+    assert names == list(optional.LIBRARIES)
+
+
+def test_nothing_is_changed_where_nothing_is_missing():
+    """The stored outputs of the course, and errors in them, come from a full installation."""
+    assert optional.missing() == []
+    optional.excuse_what_is_missing(None)  # would fail if it touched the shell
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["x + 1", "1 + x", "x[0]", "x(1)", "list(x)", "len(x)", "str(x)", "f'{x:.2f}'", "x.a", "-x"]
+    + ["bool(x)", "x == 1", "1 in x", "float(x)", "x @ x", "abs(x)", "np.array(x)", "np.sqrt(x)"],
+)
+def test_whatever_is_done_with_an_absent_thing_says_what_it_needs(use):
+    import numpy as np
+
+    with pytest.raises(ModuleNotFoundError, match="^This needs torch, ") as raised:
+        eval(use, {"x": optional.Absent("torch"), "np": np})
+    assert raised.value.name == "torch"
