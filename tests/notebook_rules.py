@@ -289,6 +289,14 @@ def says_what_an_exercise_should_find(notebook: NotebookNode, path: Path) -> Ite
             yield f"exercise {number} has no solution, solution(...) or {FOLDED}>"
 
 
+@rule
+def keeps_solutions_apart(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A solution is a cell of its own, which the normal form tags: the learner's copy lacks it."""
+    for cell in notebook.cells:
+        if "Solution</summary>" in cell.source and not notebooks.SOLUTION.fullmatch(cell.source):
+            yield f"{cell.id}: a solution stands in a cell of its own"
+
+
 # --- what is claimed is proved -------------------------------------------------------------------
 
 

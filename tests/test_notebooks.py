@@ -34,6 +34,7 @@ def test_notebook(path, check):
 
 # --- a small notebook that keeps all rules, and one way to break each ---------------------------
 
+FOLDED = "<details><summary>Solution</summary>\n\nSo.\n\n"
 HEAD = (
     "# Small\n\n**Objectives**: count.\n\n**Prerequisites**: none.\n\n"
     "**Time**: 1 minute.\n\n**About.** $1 + 1$.\n\nUses `adamlib.ema`."
@@ -259,6 +260,10 @@ def two_streams(notebook: NotebookNode) -> None:
     ]
 
 
+def untagged(notebook: NotebookNode) -> None:
+    del cell(notebook, "solution-01-average").metadata["tags"]
+
+
 def without_alt_copy(notebook: NotebookNode) -> None:
     del cell(notebook, "figure").metadata["mystnb"]
 
@@ -328,6 +333,7 @@ BROKEN = [
     ("links_to_cells_beside_it", change("key-points", "cell-id=stream", "stream")),
     ("says_what_an_exercise_should_find", change("ask-01-average", "You should find", "It is")),
     ("says_what_an_exercise_should_find", without("solution-01-too-long")),
+    ("keeps_solutions_apart", write("ask-01-average", f"**1 · Why?**\n\n{FOLDED}</details>")),
     ("proves_its_key_points", change("key-points", "- [", "[")),
     ("proves_its_key_points", write("key-points", "## Key points\n\n- It is so.")),
     ("proves_its_key_points", change("key-points", "12.5", "12.6")),
@@ -341,6 +347,7 @@ BROKEN = [
     ("is_in_the_normal_form", a_widget),
     ("is_in_the_normal_form", two_streams),
     ("is_in_the_normal_form", without_alt_copy),
+    ("is_in_the_normal_form", untagged),
 ]
 
 

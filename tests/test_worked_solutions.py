@@ -32,10 +32,10 @@ def of_07():
 
 
 def test_a_larger_lr_turns_one_of_the_two_winners(of_07):
-    ends = {slug: float(end) for slug, end in map(str.split, of_07("exercise-2").splitlines())}
+    ends = {slug: float(end) for slug, end in map(str.split, of_07("solution-07-2").splitlines())}
     assert ends["only-m-corrected"] > 1 and ends["right"] < 1e-3
     assert min(ends, key=ends.get) == "no-bias-correction"
 
 
 def test_a_damage_after_the_last_probe_goes_unseen(of_07):
-    assert of_07("exercise-3").startswith("This is Adam as PyTorch has it:")
+    assert of_07("solution-07-3").startswith("This is Adam as PyTorch has it:")

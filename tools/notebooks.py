@@ -5,7 +5,7 @@
     python tools/notebooks.py --check         change nothing; list what is not in the normal form
 
 The normal form leaves out whatever depends on the machine, ends each notebook with links to its
-neighbours, and copies alt text to where MyST-NB reads it. HTML exports take it from the output
+neighbours, tags the solutions, and copies alt text to where MyST-NB reads it. HTML exports take it from the output
 itself, through the template in tools/templates (see tools/jupyter/jupyter_config.py).
 """
 
@@ -35,6 +35,8 @@ LANGUAGE_INFO = {
 }
 KEPT = ("tags", "collapsed", "slideshow")
 KEPT_JUPYTER = ("source_hidden", "outputs_hidden")
+# the whole of a cell, which gets the tag `solution`: copies are made with it and without
+SOLUTION = re.compile(r'solution\("[^"]+"\)|<details><summary>Solution</summary>.*', re.DOTALL)
 NAVIGATION = re.compile(r"---\n(\[← |Contents: this notebook)")
 SECONDS_PER_CELL = 600
 # the address of a widget in a kernel that is gone; the picture beside it stays
@@ -91,6 +93,8 @@ def alt_texts(cell: NotebookNode) -> list[str]:
 def cell_metadata(cell: NotebookNode) -> dict:
     """What a cell's metadata may hold: `KEPT`, what is hidden, and the alt text for MyST-NB."""
     kept = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
+    if SOLUTION.fullmatch(cell.source):
+        kept["tags"] = sorted({"solution", *kept.get("tags", ())})
     jupyter = cell.metadata.get("jupyter", {})
     hidden = {key: jupyter[key] for key in KEPT_JUPYTER if key in jupyter}
     if hidden:
