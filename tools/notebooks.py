@@ -5,8 +5,8 @@
     python tools/notebooks.py --check         change nothing; list what is not in the normal form
 
 The normal form leaves out whatever depends on the machine, ends each notebook with links to its
-neighbours, tags the solutions, and copies alt text to where MyST-NB reads it. HTML exports take it from the output
-itself, through the template in tools/templates (see tools/jupyter/jupyter_config.py).
+neighbours, tags the solutions, and copies alt text to where MyST-NB reads it. HTML exports take it
+from the output itself, through the template in tools/templates (see tools/jupyter).
 """
 
 import argparse
