@@ -741,6 +741,7 @@ WRONG = {
         ("decay-not-times-lr", with_decay("decay-not-times-lr")),
         ("transformers-adamw", with_decay("transformers-adamw")),
         ("decay-in-the-wrong-place", with_decay("decay-in-the-wrong-place")),
+        ("decay-forgotten", with_decay("decay-forgotten")),
     ],
     "07-half-speed": [
         ("naive-root", lambda e: math.sqrt(e)),

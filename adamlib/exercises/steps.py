@@ -146,6 +146,8 @@ def _named(
         return " and ".join(wrong), " ".join(MISTAKES[name] for name in wrong)
     if found.contradicted:
         acts = {name: getattr(found.settings, name) for name in found.contradicted}
+        if acts == {"weight_decay": 0.0}:
+            return "decay-forgotten", "weight_decay has no effect on it."
         if acts == {name: getattr(USUAL, name) for name in acts}:
             says = "it uses the defaults, whatever lr, betas and eps it is given."
             return "arguments-ignored", says
