@@ -31,7 +31,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
-        test-packages test-upstream bench site test-site clean
+        test-packages test-upstream bench site test-site slides test-slides clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,13 @@ site: $(READY)  ## the course as pages, from the stored outputs, in build/site (
 test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) -m pytest tests/site docs/site $(PYTEST_ARGS)
+
+slides: $(READY)  ## the notebooks as slides, in build/slides (needs Node.js)
+	@$(PY) docs/slides/build_slides.py
+
+test-slides: slides  ## every slide in Chromium: it fits, formulas, alt texts, requests, notes
+	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) -m pytest tests/slides docs/slides $(PYTEST_ARGS)
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots

@@ -105,6 +105,13 @@ def quoted(cell: NotebookNode, words: str) -> str:
     raise ValueError(f"{cell.id}: the sentence {first!r} has no end")
 
 
+def shown(cell: NotebookNode) -> list[NotebookNode]:
+    """The outputs that a slide shows of a cell."""
+    if cell.cell_type != "code" or cell.metadata.slideshow.get("show") == "code":
+        return []
+    return cell.outputs
+
+
 def decks() -> Iterator[tuple[Path, NotebookNode]]:
     """(Path, notebook) of every notebook of the course."""
     for path in notebooks.in_order():
