@@ -36,7 +36,7 @@ def course(tmp_path, monkeypatch):
 
 
 def test_the_copy_has_everything_and_is_trusted(course):
-    lab.make_work(course)
+    lab.make_work(course, course)
     names = sorted(path.name for path in (course / "work").iterdir())
     assert names == ["01_moments.ipynb", "04_loop.ipynb", "data", "data.csv"]
     assert [path.name for path in (course / "work" / "data").iterdir()] == ["homework.py"]
@@ -46,7 +46,7 @@ def test_the_copy_has_everything_and_is_trusted(course):
 
 def test_the_copy_says_what_a_kernel_here_says_of_itself(course):
     """Otherwise JupyterLab writes it in and marks the notebook as changed; see tests/browser."""
-    lab.make_work(course)
+    lab.make_work(course, course)
     notebook = nbformat.read(course / "work" / "04_loop.ipynb", as_version=4)
     manager, client = start_new_kernel(kernel_name="python3")
     try:
@@ -60,7 +60,7 @@ def test_the_copy_says_what_a_kernel_here_says_of_itself(course):
 
 
 def test_what_is_there_is_never_overwritten(course):
-    lab.make_work(course)
+    lab.make_work(course, course)
     mine = course / "work" / "04_loop.ipynb"
     mine.write_text("mine")
     mended = course / "work" / "data" / "homework.py"
@@ -69,7 +69,7 @@ def test_what_is_there_is_never_overwritten(course):
     (course / "notebooks" / "05_new.ipynb").write_bytes(
         (course / "notebooks" / "04_loop.ipynb").read_bytes()
     )
-    lab.make_work(course)
+    lab.make_work(course, course)
     assert mine.read_text() == "mine" and mended.read_text() == "mended"
     assert (course / "work" / "data" / "optim.py").exists()
     assert (course / "work" / "05_new.ipynb").exists()
@@ -77,7 +77,7 @@ def test_what_is_there_is_never_overwritten(course):
 
 def test_reset_keeps_the_old_copies(course, capsys):
     for answer in ("first", "second"):
-        lab.make_work(course)
+        lab.make_work(course, course)
         (course / "work" / "04_loop.ipynb").write_text(answer)
         (course / "work" / "data" / "homework.py").write_text(answer)
         assert lab.main(["reset"], root=course) == 0

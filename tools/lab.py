@@ -3,6 +3,9 @@
 python tools/lab.py work [JupyterLab's arguments]   copy what is missing to work/ and open it
 python tools/lab.py edit [JupyterLab's arguments]   open notebooks/ itself
 python tools/lab.py reset                           move work/ aside and make a new copy
+python tools/lab.py serve COMMAND ...               copy what is missing to learn-adam/work in the
+                                                    home folder, and run a server's command there:
+                                                    the course may be read-only (Dockerfile)
 """
 
 import os
@@ -11,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import nbformat
 from nbformat.sign import NotebookNotary
@@ -117,26 +121,40 @@ def open_lab(folder: Path, extra: Sequence[str]) -> int:
         return 0
 
 
-def make_work(root: Path) -> None:
+def make_work(root: Path, place: Path) -> Path:
     """Bring work/ up to date with notebooks, and data beside them, that have come since."""
-    copied = copy_missing(root / "notebooks", root / "work")
+    work = place / "work"
+    copied = copy_missing(root / "notebooks", work)
     if copied:
         prepare(copied)
+    return work
+
+
+def serve(root: Path, command: Sequence[str]) -> NoReturn:
+    """Become a server on a copy in the home folder of a user who may not write into root."""
+    place = Path.home() / "learn-adam"
+    work = make_work(root, place)
+    measured = place / "benchmarks"  # notebook 09 reads it
+    if not measured.is_symlink():
+        measured.symlink_to(root / "benchmarks")
+    os.chdir(work)
+    os.execvpe(command[0], command, environment(work))
 
 
 def main(argv: Sequence[str] = sys.argv[1:], root: Path = ROOT) -> int:
-    if not argv or argv[0] not in ("work", "edit", "reset"):
+    if not argv or argv[0] not in ("work", "edit", "reset", "serve") or argv == ["serve"]:
         print(__doc__, file=sys.stderr)
         return 2
     if argv[0] == "edit":
         return open_lab(root / "notebooks", argv[1:])
+    if argv[0] == "serve":
+        serve(root, argv[1:])
     if argv[0] == "reset":
         aside = move_aside(root / "work")
-        make_work(root)
+        make_work(root, root)
         print(f"work/ is new; the old one is {aside.name}/" if aside else "work/ is new")
         return 0
-    make_work(root)
-    return open_lab(root / "work", argv[1:])
+    return open_lab(make_work(root, root), argv[1:])
 
 
 if __name__ == "__main__":
