@@ -26,6 +26,7 @@ from .isolation import error_text
 
 SECONDS_TO_STOP = 2.0
 POLL = 0.02
+CAN_START_THREADS = sys.platform != "emscripten"  # not in a browser: JupyterLite
 IDLE = 10  # times as long may it take without computing, as in a sleep
 
 
@@ -183,7 +184,8 @@ def limited(
     """Do some work in a thread, undisturbed; stop it where it takes too long.
 
     A loop is stopped between two of its lines, by an exception raised inside the thread. A
-    single long operation (a product of huge matrices) ends by itself first.
+    single long operation (a product of huge matrices) ends by itself first. Where no thread can
+    be started the work is done in this one.
 
     Parameters
     ----------
@@ -221,15 +223,9 @@ def limited(
             sys.settrace(None)
             ends.append((None, error))
 
-    thread = threading.Thread(target=target, daemon=True)
+    do = _in_a_thread if CAN_START_THREADS else _here
     with undisturbed():
-        thread.start()
-        try:
-            in_time = _wait(thread, seconds, in_all or seconds, part)
-        except BaseException:  # the user interrupts
-            stop(thread)
-            raise
-        stopped = in_time or stop(thread)
+        in_time, stopped = do(target, seconds, in_all or seconds, part)
     if not in_time:
         raise Endless(stopped)
     value, error = ends[0]
@@ -238,6 +234,45 @@ def limited(
     if error is not None:
         raise Ended(error) from error
     return value
+
+
+def _in_a_thread(
+    target: Callable[[], None], seconds: float, in_all: float, part: Callable[[], object]
+) -> tuple[bool, bool]:
+    """Whether it ended in time, and whether it has ended now."""
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    try:
+        in_time = _wait(thread, seconds, in_all, part)
+    except BaseException:  # the user interrupts
+        stop(thread)
+        raise
+    return in_time, in_time or stop(thread)
+
+
+def _here(
+    target: Callable[[], None], seconds: float, in_all: float, part: Callable[[], object]
+) -> tuple[bool, bool]:
+    """The same; the clock is read at each call, and at each line that is not of a library."""
+    began = since = time.monotonic()
+    present, in_time, before = part(), True, sys.gettrace()
+
+    def watch(frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
+        nonlocal present, since, in_time
+        now = time.monotonic()
+        if (other := part()) is not present:
+            present, since = other, now
+        if now - since > seconds or now - began > in_all:
+            in_time = False
+            raise Stopped
+        return None if "site-packages" in frame.f_code.co_filename else watch
+
+    sys.settrace(watch)
+    try:
+        target()
+    finally:
+        sys.settrace(before)
+    return in_time, True
 
 
 def _wait(

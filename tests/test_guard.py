@@ -128,6 +128,56 @@ def test_an_optimizer_that_loops_is_stopped(monkeypatch):
     assert found.verdict == "error" and "does not come to an end, and was stopped" in found.message
 
 
+@pytest.mark.parametrize("threads", [True, False], ids=["in a thread", "in this one"])
+def test_what_takes_too_long_is_stopped_where_no_thread_can_be_started_too(threads, monkeypatch):
+    """A browser has one thread. The parts of a work have their time each."""
+    monkeypatch.setattr(guard, "CAN_START_THREADS", threads)
+    traced, done = sys.gettrace(), []
+
+    def endless():
+        try:
+            while True:
+                done.append(len(done))
+                done.clear()
+        except Exception:
+            pass
+
+    def in_parts():
+        for _ in range(3):
+            done.append(None)
+            until = time.process_time() + 0.2
+            while time.process_time() < until:
+                pass
+        return "in time"
+
+    with pytest.raises(guard.Endless, match="was stopped"):
+        guard.limited(endless, 0.3)
+    done.clear()
+    assert guard.limited(in_parts, 0.5, 5.0, lambda: tuple(done)) == "in time"
+    done.clear()
+    with pytest.raises(guard.Endless):
+        guard.limited(in_parts, 0.5, 0.5, lambda: tuple(done))
+    with pytest.raises(ZeroDivisionError):
+        guard.limited(lambda: 1 / 0, 0.5)
+    with pytest.raises(guard.Ended):
+        guard.limited(lambda: sys.exit(3), 0.5)
+    assert sys.gettrace() is traced
+
+
+@pytest.mark.parametrize("name", ["02-step", "00-limit"])
+def test_an_answer_is_judged_where_no_thread_can_be_started(name, monkeypatch):
+    monkeypatch.setattr(guard, "CAN_START_THREADS", False)
+    monkeypatch.setattr(running, "SECONDS", 0.5)
+    monkeypatch.setattr(threading.Thread, "start", None)
+    assert verdict(ALL[name], ALL[name].solution) == "correct"
+
+    def endless(*args):
+        while True:
+            pass
+
+    assert "endless" in verdict(ALL[name], endless)
+
+
 def test_a_message_that_cannot_be_written():
     class Bad(Exception):
         def __str__(self):

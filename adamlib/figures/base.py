@@ -71,10 +71,10 @@ def new_panels(
 
 def figure_of(drawn: object) -> Figure:
     """Return the figure that an axes stands in, or a figure itself; refuse anything else."""
-    figure = drawn.get_figure(root=True) if isinstance(drawn, Artist) else None
-    if figure is None:
+    inner = drawn.figure if isinstance(drawn, Artist) else None
+    if inner is None:
         raise TypeError(f"figure must be a matplotlib Figure or Axes, got {type(drawn).__name__}")
-    return figure
+    return inner.figure  # of a SubFigure the whole; with matplotlib 3.8 too, which browsers have
 
 
 def show(figure: Figure | Axes, alt: str) -> None:
