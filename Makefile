@@ -31,7 +31,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
-        test-packages test-upstream bench site test-site slides test-slides clean
+        test-packages test-upstream fuzz bench site test-site slides test-slides clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ test-slow: test-long test-packages test-upstream test-environments  ## what take
 
 test-long: $(READY)  ## the tests that are marked as slow
 	@$(PY) -m pytest -n logical -m slow tests
+
+fuzz: $(READY)  ## random cases of each kind, other ones each time (FUZZ=50000)
+	@FUZZ=$(or $(FUZZ),50000) $(PY) -m pytest -n logical --dist=worksteal -m fuzz tests $(PYTEST_ARGS)
 
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
 	@$(PY) -c "import expecttest" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) expecttest

@@ -2,6 +2,10 @@
 
 from hypothesis import settings
 
+from fuzzing import MANY
+
 # The same examples every time, on any machine, and no clock: a red test is red for everybody.
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
-settings.load_profile("same")
+# Others every time, to find what nobody knows; what is printed repeats the case that failed.
+settings.register_profile("fuzz", deadline=None, print_blob=True)
+settings.load_profile("fuzz" if MANY else "same")

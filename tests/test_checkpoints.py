@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adamlib import Adam
 from adamlib.checkpoints import writing
+from fuzzing import for_all, fuzz
 
 NAN, INF = float("nan"), float("inf")
 FORMATS = (1, 2)
@@ -718,17 +718,9 @@ def check_hostile(file):
         assert_same(contents(Adam.load(path, fresh())), contents(loaded))
 
 
-@given(hostile_files())
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_hostile_file_is_refused_or_is_what_was_saved(file):
-    check_hostile(file)
-
-
-@pytest.mark.slow
-@given(hostile_files())
-@settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_twenty_thousand_hostile_files(file):
-    check_hostile(file)
+@fuzz(250)
+def test_a_hostile_file_is_refused_or_is_what_was_saved(cases):
+    for_all(cases, hostile_files(), check_hostile)
 
 
 @pytest.mark.slow

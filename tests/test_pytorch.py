@@ -10,7 +10,6 @@ import copy
 import inspect
 import io
 import pickle
-import warnings
 from collections.abc import Sequence
 from itertools import product
 
@@ -136,15 +135,8 @@ def test_adamw_is_that_of_torch(options, foreach):
         assert_same(theirs, ours)
 
 
-# --- random runs: groups, schedulers, missing gradients, states carried across ----------------
+# --- states carried across; random runs are in test_fuzz.py --------------------------------------
 
-SCHEDULERS = {
-    "none": None,
-    "StepLR": lambda o: torch.optim.lr_scheduler.StepLR(o, 3, 0.5),
-    "CosineAnnealingLR": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 5),
-    "OneCycleLR": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.3, total_steps=20),
-    "ReduceLROnPlateau": lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o, patience=1),
-}
 CARRIERS = {
     "as it is": lambda d: d,
     "deepcopy": copy.deepcopy,
@@ -160,82 +152,11 @@ def through_file(state_dict: dict) -> dict:
     return torch.load(file, weights_only=True)
 
 
-def random_tensor(rng: np.random.Generator, like: torch.Tensor | None = None) -> torch.Tensor:
-    """A tensor of random dtype, shape and memory layout, or one like another."""
-    if like is not None:
-        size = float(10.0 ** rng.uniform(-9, 3)) * (rng.random() > 0.1)
-        values = torch.tensor(cases.numbers(rng, str(like.dtype).split(".")[1], like.shape))
-        return torch.empty_like(like).copy_(size * values)
-    dtype = str(rng.choice(cases.DTYPES))
-    shape = [(), (0,), (1,), (17,), (3, 5), (2, 3, 4, 5)][rng.integers(6)]
-    tensor = torch.tensor(cases.numbers(rng, dtype, shape)).to(getattr(torch, dtype))
-    if len(shape) == 4:
-        return tensor.to(memory_format=torch.channels_last)
-    return tensor.mT.clone(memory_format=torch.preserve_format) if len(shape) == 2 else tensor
-
-
-def random_options(rng: np.random.Generator) -> dict:
-    pick = lambda *values: values[rng.integers(len(values))]  # noqa: E731
-    return {
-        "lr": float(10.0 ** rng.uniform(-4, 0)),
-        "betas": (pick(0.0, 0.5, 0.9), pick(0.0, 0.9, 0.99, 0.999)),
-        "eps": pick(*cases.EPS),
-        "weight_decay": pick(0.0, 0.01, 0.5),
-        "amsgrad": pick(False, True),
-        "maximize": pick(False, True),
-    }
-
-
-def random_group(rng: np.random.Generator) -> dict:
-    few = dict(list(random_options(rng).items())[: rng.integers(7)])
-    return {"params": [random_tensor(rng) for _ in range(rng.integers(1, 4))], **few}
-
-
 def exchange(theirs, ours, carry):
     """Give each optimizer the other's state."""
     from_theirs, from_ours = carry(theirs.state_dict()), copy.deepcopy(carry(ours.state_dict()))
     ours.load_state_dict(from_theirs)
     theirs.load_state_dict(from_ours)
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_random_runs_are_equal(seed):
-    rng = np.random.default_rng(seed)
-    pick = lambda table: table[list(table)[rng.integers(len(table))]]  # noqa: E731
-    make_theirs, make_ours = pick(CLASSES)
-    foreach, make_scheduler, carry = rng.choice([None, True]), pick(SCHEDULERS), pick(CARRIERS)
-    groups = [random_group(rng) for _ in range(rng.integers(1, 4))]
-    defaults = random_options(rng)
-    if not foreach and rng.random() < 0.3:
-        defaults["lr"] = torch.tensor(defaults["lr"])
-
-    def make(cls, foreach):
-        copies = [{**g, "params": twin(g["params"])} for g in groups]
-        return build(cls, copies, foreach=foreach, **defaults)
-
-    theirs, ours = make(make_theirs, bool(foreach)), make(make_ours, foreach)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # CosineAnnealingLR after its end, and the like
-        schedulers = [make_scheduler(o) for o in (theirs, ours)] if make_scheduler else []
-    carried_at = rng.integers(1, 10)
-    for t in range(12):
-        params = [p for group in theirs.param_groups for p in group["params"]]
-        grads = [random_tensor(rng, p) if rng.random() > 0.2 else None for p in params]
-        for optimizer in (theirs, ours):
-            set_grads([p for g in optimizer.param_groups for p in g["params"]], grads)
-            optimizer.step()
-        assert_same(theirs, ours, (seed, t))
-        for scheduler in schedulers:
-            plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
-            scheduler.step(*([1.0] if plateau else []))
-        if t == carried_at:
-            exchange(theirs, ours, carry)
-            if not schedulers:
-                added = random_group(rng)
-                for optimizer in (theirs, ours):
-                    optimizer.add_param_group({**added, "params": twin(added["params"])})
-    for their_group, our_group in zip(theirs.param_groups, ours.param_groups, strict=True):
-        assert our_group["lr"] == their_group["lr"] and our_group["betas"] == their_group["betas"]
 
 
 # --- one thing at a time ----------------------------------------------------------------------
