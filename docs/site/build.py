@@ -1,4 +1,6 @@
-"""Build the course as a site, from the stored outputs of the notebooks; nothing is executed.
+"""Build the course as a site, from the stored outputs of the notebooks.
+
+Only the cells that figures are made of which move are run (play.py).
 
     python docs/site/build.py [folder]      (default: build/site)
 

@@ -25,6 +25,7 @@ extensions = [
     "extensions.cells",
     "extensions.names",
     "extensions.previews",
+    "extensions.scripts",
 ]
 nb_execution_mode = "off"  # the stored outputs are tests: they are what is shown
 nb_mime_priority_overrides = [("html", "text/plain", 50)]
@@ -44,7 +45,7 @@ html_logo = html_favicon = str(COMPUTED / "map.svg")
 html_baseurl = pages_address(readme.repository())
 html_title = "Adam and its epsilon"
 html_static_path = [str(HERE / "static"), str(COMPUTED)]
-html_css_files = ["regions.css", "site.css"]
+html_css_files = ["colours.css", "site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_math_renderer = "typeset"
 html_domain_indices = html_use_index = False  # the reference has lists of its own, and the search

@@ -7,6 +7,7 @@ import dialects_page
 import map_picture
 import material
 import notebooks
+import play
 import readme
 import reference
 
@@ -86,6 +87,8 @@ def write(source: Path) -> None:
     fill_front_page(source / "index.md")
     static = source / "_static"
     static.mkdir()
-    (static / "regions.css").write_text(map_picture.region_style(), encoding="utf-8")
+    play.fill(source)
+    colours = map_picture.region_style() + play.style()
+    (static / "colours.css").write_text(colours, encoding="utf-8")
     (static / "map.svg").write_text(map_picture.logo(), encoding="utf-8")
     shutil.copy(material.ROOT / "docs" / "first_step_map.png", static)

@@ -1,12 +1,10 @@
 """The map of the first step as the front page has it, its colours, and the sign of the site."""
 
-import json
-from html import escape
-
 import numpy as np
 
 from adamlib.experiments import FirstStepMap, first_step_map
 from adamlib.figures.colours import REGION_COLOURS
+from drawing import choice, figure, picture, slider
 
 
 def region_style() -> str:
@@ -70,39 +68,21 @@ def drawn(data: FirstStepMap) -> str:
     )
     place = dict(left=LEFT, top=TOP, width=WIDTH, height=HEIGHT, strip=strip)
     place |= dict(grads=GRAD_DECADES, eps=EPS_DECADES, perDecade=PER_DECADE)
-    return (
-        f'<div class="map" data-place="{escape(json.dumps(place))}">'
-        f'<svg viewBox="0 0 760 548" role="img" aria-labelledby="map-title">'
-        f'<title id="map-title">{MAP_ALT}</title>'
-        f'<g class="regions" shape-rendering="crispEdges">{shapes}</g>{words_on(data, strip)}'
-        f'<circle class="marker" r="9" /></svg>{CONTROLS}</div>'
-    )
-
-
-def slider(name: str, label: str, decades: tuple[int, int], at: float) -> str:
-    """A slider over powers of ten; its lowest place, left of them, is zero."""
-    return (
-        f'<label><span>{label}</span><input type="range" name="{name}" min="{decades[0] - 1}" '
-        f'max="{decades[1]}" step="0.05" value="{at}"><output></output></label>'
-    )
-
-
-def choice(name: str, label: str, values: tuple[str, ...], chosen: str) -> str:
-    options = "".join(
-        f"<option{' selected' if value == chosen else ''}>{value}</option>" for value in values
-    )
-    return f'<label><span>{label}</span><select name="{name}">{options}</select></label>'
+    drawing = picture(
+        "map", (760, 548), MAP_ALT,
+        f'<g class="regions" shape-rendering="crispEdges">{shapes}</g>{words_on(data, strip)}',
+        '<circle class="marker" r="9" />',
+    )  # fmt: skip
+    return figure("first-step", place, drawing, CONTROLS)
 
 
 GRAD_DECADES, EPS_DECADES, PER_DECADE = (-46, 6), (-44, 2), 6
-CONTROLS = (
-    '<div class="controls" hidden><p class="says" aria-live="polite"></p>'
-    + slider("gradient", "gradient", GRAD_DECADES, -12)
-    + slider("eps", "eps", EPS_DECADES, -8)
-    + choice("beta2", "β₂", ("0.9", "0.99", "0.999", "0.9999"), "0.999")
-    + choice("format", "format", ("float16", "bfloat16", "float32", "float64"), "float32")
-    + "</div>"
-)
+CONTROLS = [
+    slider("gradient", "gradient", GRAD_DECADES, -12, zero=True),
+    slider("eps", "eps", EPS_DECADES, -8, zero=True),
+    choice("beta2", "β₂", ("0.9", "0.99", "0.999", "0.9999"), "0.999"),
+    choice("format", "format", ("float16", "bfloat16", "float32", "float64"), "float32"),
+]
 MAP_ALT = (
     "Map of the first step of Adam in float32, over the size of the gradient and eps. Above the "
     "diagonal eps = |g| the step is held back. Below it, from small to large gradients: too long, "

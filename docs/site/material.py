@@ -14,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 import notebooks
+from play import BESIDE
 
 ROOT = Path(__file__).resolve().parents[2]
 TO_A_CELL = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
@@ -64,6 +65,9 @@ def anchored(path: Path) -> NotebookNode:
         else:
             cells.append(nbformat.v4.new_markdown_cell(target, id=f"at-{cell.id}"))
         cells.append(cell)
+        if (number, cell.id) in BESIDE:
+            text = BESIDE[number, cell.id]
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"beside-{cell.id}"))
     notebook.cells = cells
     return notebook
 

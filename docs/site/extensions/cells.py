@@ -106,8 +106,6 @@ def give_captions_a_level(
     app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """The theme says that the captions of the navigation are headings, and not of which level."""
-    if page == "index":
-        app.add_js_file("first_step.js", defer="defer")
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace(
         'role="heading"', 'role="heading" aria-level="2"'

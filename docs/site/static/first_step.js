@@ -1,9 +1,8 @@
 // @ts-check
-// The first step of Adam, computed in the browser as `adamlib` computes it, to the bit, and the map
-// of it on the front page. tests/site/test_first_step.py holds every function here to `adamlib`.
+// The map of Adam's first step on the front page, computed as `adamlib` computes it, to the bit.
+// tests/site/test_first_step.py holds every function here to `adamlib`.
 "use strict";
 
-/** @typedef {"float16" | "bfloat16" | "float32" | "float64"} Format */
 /** @typedef {"NaN" | "infinite" | "too long" | "arbitrary" | "fine" | "held back"} Outcome */
 /**
  * @typedef {object} FirstStep
@@ -16,52 +15,8 @@
  * @property {Outcome} outcome
  */
 
-/** Significant bits, and the exponents of the smallest normal and of the largest number. */
-const FORMATS = {
-  float16: { bits: 11, least: -14, most: 15 },
-  bfloat16: { bits: 8, least: -126, most: 127 },
-  float32: { bits: 24, least: -126, most: 127 },
-  float64: { bits: 53, least: -1022, most: 1023 },
-};
-
 /**
- * Round to the nearest number of a format, to the even one of two.
- * @param {number} x
- * @param {Format} format
- * @returns {number}
- */
-function roundTo(x, format) {
-  if (format === "float64" || x === 0 || !Number.isFinite(x)) return x;
-  if (format === "float32") return Math.fround(x);
-  const { bits, least, most } = FORMATS[format];
-  const size = Math.abs(x);
-  let exponent = Math.floor(Math.log2(size));
-  if (2 ** exponent > size) exponent -= 1; // the logarithm itself is rounded
-  if (2 ** (exponent + 1) <= size) exponent += 1;
-  const unit = 2 ** (Math.max(exponent, least) - bits + 1);
-  const whole = size / unit; // exact: a power of two
-  const below = Math.floor(whole);
-  const rest = whole - below;
-  const rounded = (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below) * unit;
-  return Math.sign(x) * (rounded >= 2 ** (most + 1) ? Infinity : rounded);
-}
-
-/**
- * The operations of a format: what an operation gives, and what a number of Python's becomes.
- * bfloat16 is computed in float32 and then rounded, as torch does.
- * @param {Format} format
- */
-function arithmetic(format) {
-  if (format !== "bfloat16") {
-    const round = (/** @type {number} */ x) => roundTo(x, format);
-    return { round, scalar: round };
-  }
-  const round = (/** @type {number} */ x) => roundTo(Math.fround(x), format);
-  return { round, scalar: Math.fround };
-}
-
-/**
- * Take the first step: the lines of `adamlib.adam.update`, from m = v = 0 with lr = 1.
+ * Take the first step, from m = v = 0.
  * @param {number} gradient
  * @param {number} epsilon
  * @param {number} beta2
@@ -69,16 +24,14 @@ function arithmetic(format) {
  * @returns {FirstStep}
  */
 function firstStep(gradient, epsilon, beta2, format) {
-  const { round, scalar } = arithmetic(format);
-  const beta1 = 0.9;
+  const kind = arithmetic(format);
   const grad = roundTo(gradient, format);
   const eps = roundTo(epsilon, format);
-  const m = round(scalar(1 - beta1) * grad);
-  const v = round(scalar(1 - beta2) * round(grad * grad));
-  const mHat = round(scalar(1 / (1 - beta1)) * m);
-  const vHat = round(scalar(1 / (1 - beta2)) * v);
-  const root = round(Math.sqrt(vHat));
-  const step = round(mHat / round(root + eps));
+  const state = freshState();
+  const numbers = coefficients(ALGORITHM_1, { lr: 1, beta1: 0.9, beta2, eps }, 1);
+  update(ALGORITHM_1, numbers, state, 0, grad, kind);
+  const { step, m, v } = state;
+  const root = kind.round(Math.sqrt(state.vHat));
   return { step, m, v, root, eps, grad, outcome: classify(step, v, grad, format) };
 }
 
@@ -105,17 +58,6 @@ function classify(step, v, grad, format) {
  */
 function noise(format) {
   return 2 ** -FORMATS[format].bits;
-}
-
-/**
- * A number as the words have it: 0, 3.2e-8, 0.5.
- * @param {number} x
- */
-function shown(x) {
-  if (x === 0 || !Number.isFinite(x)) return String(x).replace("Infinity", "∞");
-  const size = Math.abs(x);
-  if (size >= 0.01 && size < 1000) return String(Number(x.toPrecision(3)));
-  return x.toExponential(1).replace("e+", "e").replace(".0e", "e");
 }
 
 /**
@@ -227,32 +169,25 @@ function regionClass(name) {
 /**
  * Make the map on a page one that can be pointed at.
  * @param {HTMLElement} figure
+ * @param {Place} place
  */
-function explore(figure) {
+function exploreFirstStep(figure, place) {
   const svg = /** @type {SVGSVGElement} */ (figure.querySelector("svg"));
-  const place = /** @type {Place} */ (JSON.parse(figure.dataset.place ?? ""));
-  const controls = /** @type {HTMLElement} */ (figure.querySelector(".controls"));
-  const input = (/** @type {string} */ name) =>
-    /** @type {HTMLInputElement} */ (controls.querySelector(`[name="${name}"]`));
+  const { words, input, begin } = controlsOf(figure);
   const [grad, eps, beta2, format] = ["gradient", "eps", "beta2", "format"].map(input);
   const marker = /** @type {SVGElement} */ (svg.querySelector(".marker"));
   const regions = /** @type {Element} */ (svg.querySelector(".regions"));
-  const words = /** @type {HTMLElement} */ (figure.querySelector(".says"));
-
-  /** @param {HTMLInputElement} slider its lowest place is zero itself */
-  const value = (slider) => (slider.value === slider.min ? 0 : 10 ** Number(slider.value));
 
   function show() {
     const kind = /** @type {Format} */ (format.value);
-    const found = firstStep(value(grad), value(eps), Number(beta2.value), kind);
-    for (const slider of [grad, eps]) {
-      slider.setAttribute("aria-valuetext", shown(value(slider)));
-      /** @type {HTMLElement} */ (slider.nextElementSibling).textContent = shown(value(slider));
-    }
+    const [g, e] = [powerOfTen(grad), powerOfTen(eps)];
+    const found = firstStep(g, e, Number(beta2.value), kind);
+    showValue(grad, shown(g));
+    showValue(eps, shown(e));
     words.innerHTML =
       `<strong class="${regionClass(found.outcome)}">${SAYS[found.outcome]}.</strong> ` +
       `The step is <b>${shown(found.step)}</b> times lr. ${why(found, kind)}`;
-    const [x, y] = position(place, value(grad), value(eps));
+    const [x, y] = position(place, g, e);
     marker.setAttribute("transform", `translate(${x} ${y})`);
   }
 
@@ -263,28 +198,15 @@ function explore(figure) {
     show();
   }
 
-  /** @param {PointerEvent} event */
-  function point(event) {
-    const box = svg.getBoundingClientRect();
-    const scale = svg.viewBox.baseVal.width / box.width;
-    const [g, e] = pointedAt(
-      place,
-      (event.clientX - box.left) * scale,
-      (event.clientY - box.top) * scale,
-    );
+  whenPointedAt(svg, (x, y) => {
+    const [g, e] = pointedAt(place, x, y);
     grad.value = g === null ? grad.min : String(g);
     eps.value = e === null ? eps.min : String(e);
     show();
-  }
-
-  svg.addEventListener("pointerdown", point);
-  svg.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "mouse" || event.buttons) point(event);
   });
   for (const slider of [grad, eps]) slider.addEventListener("input", show);
   for (const choice of [beta2, format]) choice.addEventListener("change", redraw);
-  controls.hidden = false;
-  svg.classList.add("explorable");
+  begin();
   show();
 }
 
@@ -329,4 +251,4 @@ function pointedAt(place, x, y) {
   ];
 }
 
-for (const figure of document.querySelectorAll(".map")) explore(/** @type {HTMLElement} */ (figure));
+forEachFigure(".play.first-step", exploreFirstStep);
