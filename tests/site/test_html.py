@@ -71,6 +71,13 @@ def test_every_picture_has_words(name):
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_no_picture_and_no_script_delays_the_text(name):
+    assert all(image["loading"] == "lazy" for image in soup(name).select("article img"))
+    late = soup(name).select("head script[src]")
+    assert all("defer" in script.attrs or "async" in script.attrs for script in late)
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_no_formula_is_refused_or_raw(name):
     text = (SITE / name).read_text(encoding="utf-8")
     assert "mjx-merror" not in text and "<merror" not in text

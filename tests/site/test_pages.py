@@ -54,6 +54,7 @@ def test_a_page_asks_for_nothing_foreign_and_has_no_error(name, context):
     watched.page.evaluate("document.fonts.ready")
     assert watched.problems == []
     assert watched.foreign(SITE.as_uri()) == []
+    assert len(set(watched.requests)) <= 30  # on a phone each costs a way there and back
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -20,8 +20,16 @@ def add_scripts(
 ) -> None:
     for name in SCRIPTS.get(page, ()):
         app.add_js_file(name, defer="defer")
+    if doctree and not any(doctree.findall(nodes.literal_block)):
+        for kind in ("script_files", "css_files"):
+            context[kind] = [each for each in context[kind] if not of_code(str(each.filename))]
+
+
+def of_code(name: str) -> bool:
+    """Whether a file is for cells and for what is copied: a page without code need not ask."""
+    return any(part in name for part in ("clipboard", "copybutton", "mystnb"))
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    app.connect("html-page-context", add_scripts)
+    app.connect("html-page-context", add_scripts, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
