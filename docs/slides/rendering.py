@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 import nbformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,7 +13,6 @@ from nbformat import NotebookNode
 import content
 import notebooks
 from content import TAG
-from typesetting import Typesetter
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 TO_A_CELL = re.compile(r"(\d\d)_\w+\.ipynb#cell-id=([\w-]+)")
@@ -26,10 +26,16 @@ def refuse(tex: str) -> None:
     raise SystemExit(f"MathJax refuses {tex!r}")
 
 
+class Typesetting(Protocol):
+    """What sets formulas: docs/site/typesetting.py."""
+
+    def html(self, tex: str, display: bool) -> str: ...
+
+
 class OnSlides(IPythonRenderer):
     """Markdown as HTML, formulas typeset; links lead to other slides, or are plain words."""
 
-    def __init__(self, typesetter: Typesetter, addresses: dict[tuple[str, str], str]) -> None:
+    def __init__(self, typesetter: Typesetting, addresses: dict[tuple[str, str], str]) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
         self.typesetter, self.addresses = typesetter, addresses
 
@@ -76,7 +82,7 @@ class DeckExporter(SlidesExporter):
 class Renderer:
     """Renders all decks: each must know the slides of the others, to lead there."""
 
-    def __init__(self, decks: list[tuple[Path, NotebookNode]], typesetter: Typesetter) -> None:
+    def __init__(self, decks: list[tuple[Path, NotebookNode]], typesetter: Typesetting) -> None:
         addresses = {
             (path.stem[:2], slide.id): f"{path.stem}.html#/{slide.id}"
             for path, notebook in decks

@@ -4,20 +4,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
+import browsers
 from built import ROOT
-from chromium import FLAGS, browser_program
 
+browser = browsers.browser
 sys.path.append(str(ROOT / "docs" / "site"))  # what builds it
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,0 +1,5 @@
+"""A Chromium for the slides."""
+
+import browsers
+
+browser = browsers.browser
