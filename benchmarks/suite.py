@@ -47,8 +47,9 @@ def measured(commit: str) -> dict[str, object]:
     with checked_out(commit) as tree:
         report = tree / "report.xml"
         command = [sys.executable, "-m", "pytest", "-n", "logical", "-q", f"--junitxml={report}"]
-        # adamlib is installed from here; in that tree, and in what it starts, it is that tree's
-        variables = os.environ | {"PYTHONPATH": str(tree)}
+        # Both packages are installed from here; in that tree, and in what it starts, they are its.
+        theirs = os.pathsep.join(map(str, (tree, tree / "pytest-notebook-rules")))
+        variables = os.environ | {"PYTHONPATH": theirs}
         started, used = time.perf_counter(), processor_seconds()
         subprocess.run(command, cwd=tree, env=variables)
         took, used = time.perf_counter() - started, processor_seconds() - used
