@@ -4,7 +4,8 @@ from hypothesis import settings
 
 from fuzzing import MANY
 
-collect_ignore = ["typed_use.py"]  # for mypy alone; --doctest-modules would import it, and so run it
+# For mypy alone; --doctest-modules would import it, which runs it.
+collect_ignore = ["typed_use.py"]
 
 # The same examples every time, on any machine, and no clock: a red test is red for everybody.
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
