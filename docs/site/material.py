@@ -181,12 +181,13 @@ def quote_cells(source: Path) -> None:
 
 
 def write(source: Path) -> None:
-    """Write the notebooks and the glossary, and the picture that they share."""
+    """Write the notebooks, the glossary and the instructor's guide."""
     folder = source / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     for path in notebooks.in_order():
         nbformat.write(anchored(path), folder / path.name)
-    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    glossary = FOR_THE_REPOSITORY.sub("", glossary)
-    (source / "glossary.md").write_text(with_site_links(glossary, up=""), encoding="utf-8")
+    for name in ("glossary.md", "instructor_guide.md"):
+        text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        text = with_site_links(FOR_THE_REPOSITORY.sub("", text), up="")
+        (source / name).write_text(text, encoding="utf-8")
     quote_cells(source)
