@@ -1,8 +1,8 @@
 """docs/instructor_guide.md: minutes, cells, slides and exercises, and what the check says."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -31,29 +31,44 @@ def part(title: str, level: int = 2) -> str:
 PLANS = [block.split("\n")[0] for block in part("The plans").split("\n### ")[1:]]
 
 
+class Line(NamedTuple):
+    """A line of a plan: when it begins, its minutes, slides and exercises as written."""
+
+    clock: int
+    teach: int
+    do: int
+    rest: int
+    slides: str
+    exercises: str
+
+    @property
+    def minutes(self) -> list[int]:
+        return [self.teach, self.do, self.rest]
+
+
 def cells(line: str) -> list[str]:
-    """The seven cells of a line of a table."""
+    """The cells of a line of a table."""
     return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
 
 
-def rows(title: str) -> Iterator[list[str]]:
-    for line in part("The plans").split(f"\n### {title}\n")[1].split("\n### ")[0].split("\n"):
-        if re.match(r"\| \d", line):
-            yield cells(line)
+def rows(title: str) -> list[Line]:
+    """The lines of a plan, the last one with the sums."""
+    block = part("The plans").split(f"\n### {title}\n")[1].split("\n### ")[0].split("\n")
+    (head,) = (cells(line) for line in block if line.startswith("| From"))
+    found = []
+    for line in (cells(line) for line in block if re.match(r"\| \d", line)):
+        by_name = dict(zip(head, line, strict=True))
+        minutes = [int(by_name.get(name) or 0) for name in ("Teach", "Do", "Rest")]
+        texts = dict(text.split(": ", 1) for text in by_name["What"].split("<br>")[1:])
+        hours, rest = by_name["From"].split(":")
+        clock = 60 * int(hours) + int(rest)
+        found.append(Line(clock, *minutes, texts.get("Slides", ""), texts.get("Do", "")))
+    return found
 
 
 def total(title: str) -> int:
     """The minutes that a title promises."""
     return SMALL.get(title) or int(MINUTES.search(title)[1])
-
-
-def minute(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return 60 * int(hours) + int(minutes)
-
-
-def numbers(row: list[str]) -> list[int]:
-    return [int(cell or 0) for cell in row[1:4]]
 
 
 def exercise_minutes() -> dict[str, int]:
@@ -80,35 +95,36 @@ def test_minutes_add_up_to_what_the_title_says(title):
     *lines, last = rows(title)
     clock = 0
     for line in lines:
-        assert minute(line[0]) == clock, line
-        clock += sum(numbers(line))
-    assert clock == minute(last[0]) == sum(numbers(last)) == total(title)
-    assert numbers(last) == [sum(column) for column in zip(*map(numbers, lines), strict=True)]
+        assert line.clock == clock, line
+        clock += sum(line.minutes)
+    assert clock == last.clock == sum(last.minutes) == total(title)
+    columns = zip(*(line.minutes for line in lines), strict=True)
+    assert last.minutes == [sum(column) for column in columns]
 
 
 @pytest.mark.parametrize("title", PLANS)
 def test_exercises_take_the_minutes_that_they_are_said_to_take(title):
     known = exercise_minutes()
-    for line in list(rows(title))[:-1]:
-        names = re.findall(r"`(\d\d-[\w-]+)`", line[6])
-        assert numbers(line)[1] == sum(known[name] for name in names)
+    for line in rows(title)[:-1]:
+        names = re.findall(r"`(\d\d-[\w-]+)`", line.exercises)
+        assert line.do == sum(known[name] for name in names)
 
 
 @pytest.mark.parametrize("title", PLANS)
 def test_a_row_takes_as_long_as_its_slides(title):
     """Each slide named, and all of the sections named: read from the notebooks' metadata."""
-    for line in list(rows(title))[:-1]:
-        if not line[5]:
+    for line in rows(title)[:-1]:
+        if not line.slides:
             continue
-        minutes, links = 0, LINK.findall(line[5])
-        ends = re.findall(r"\[§(\d+)\]\([^)]*\)(?:–\[§(\d+)\])?", line[5])
+        minutes, links = 0, LINK.findall(line.slides)
+        ends = re.findall(r"\[§(\d+)\]\([^)]*\)(?:–\[§(\d+)\])?", line.slides)
         number = TO_A_CELL.fullmatch(links[0][1])[1]
         for first, last in ends:
             minutes += of_sections(number, int(first), int(last or first))
         for text, target in links:
             if not text.startswith("§"):
                 minutes += cell_of(target)[1].metadata.slideshow["minutes"]
-        assert minutes == numbers(line)[0], line
+        assert minutes == line.teach, line
 
 
 def of_sections(number: str, first: int, last: int) -> int:
@@ -128,7 +144,7 @@ def of_sections(number: str, first: int, last: int) -> int:
 def shown() -> list[tuple[str, str]]:
     """(Text, target) of all links to slides in the plans."""
     lines = (line for title in PLANS for line in rows(title))
-    return [link for line in lines for link in LINK.findall(line[5])]
+    return [link for line in lines for link in LINK.findall(line.slides)]
 
 
 def test_what_is_called_a_slide_is_one():
@@ -214,7 +230,7 @@ def test_every_goal_is_tested_by_an_exercise_of_its_plans():
             name
             for title in column
             for line in rows(title)
-            for name in re.findall(r"`([\w-]+)`", line[6])
+            for name in re.findall(r"`([\w-]+)`", line.exercises)
         }
         for column in columns
     ]
@@ -268,6 +284,6 @@ def test_the_poll_has_two_questions_with_one_right_answer_each():
 def test_the_short_plan_is_counted_right():
     short = part("The plans")
     slides, minutes = map(int, re.search(r"(\d+) slides in (\d+) minutes", short).groups())
-    lines = [line for line in rows("Ninety minutes") if line[5]]
-    assert slides == sum(len(LINK.findall(line[5])) for line in lines)
-    assert minutes == sum(numbers(line)[0] for line in lines)
+    lines = [line for line in rows("Ninety minutes") if line.slides]
+    assert slides == sum(len(LINK.findall(line.slides)) for line in lines)
+    assert minutes == sum(line.teach for line in lines)

@@ -217,21 +217,24 @@ def row(given: dict[str, Any]) -> Row:
 
 
 def schedule(part: dict[str, Any]) -> str:
-    """A schedule in Markdown."""
+    """A schedule in Markdown; where there is no break, there is no column for it."""
+    rows = [row(given) for given in part["rows"]]
+    sums = [sum(each[i] for each in rows) for i in range(3)]
+    columns = [i for i in range(3) if sums[i]]
+    heads = ["From", *(("Teach", "Do", "Rest")[i] for i in columns), "What"]
     lines = [
         f"### {part['title']}\n",
-        "| From | Teach | Exercise | Break | What | Slides | They do |",
-        "|---:|---:|---:|---:|---|---|---|",
+        f"| {' | '.join(heads)} |",
+        f"|{'---:|' * (len(heads) - 1)}---|",
     ]
-    rows = [row(given) for given in part["rows"]]
     clock = 0
-    for each in rows:
-        numbers = [f"{clock // 60}:{clock % 60:02}", *(n or "" for n in each[:3])]
-        cells = [*numbers, each.what, each.shown, each.done]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    for each in [*rows, Row(*sums, shown="", done="", what="**In all**")]:
+        what = each.what
+        what += f".<br>Slides: {each.shown}" if each.shown else ""
+        what += f"<br>Do: {each.done}" if each.done else ""
+        minutes = [str(each[i] or "") for i in columns]
+        lines.append(f"| {clock // 60}:{clock % 60:02} | {' | '.join(minutes)} | {what} |")
         clock += sum(each[:3])
-    sums = [sum(each[i] for each in rows) for i in range(3)]
-    lines.append(f"| {clock // 60}:{clock % 60:02} | " + " | ".join(map(str, sums)) + " | | | |")
     return "\n".join(lines) + f"\n\n{part['skip']}\n"
 
 
