@@ -8,6 +8,7 @@
 BASE_PYTHON ?= python3
 PIP_ARGS ?=
 LIGHT ?=
+WHEELS ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 JUNIT ?=
@@ -31,7 +32,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
-        test-packages test-upstream fuzz bench site test-site slides test-slides clean
+        test-packages test-upstream fuzz bench site test-site slides test-slides workshop clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +132,9 @@ slides: $(READY)  ## the notebooks as slides, in build/slides (needs Node.js)
 test-slides: slides  ## every slide in Chromium: it fits, formulas, alt texts, requests, notes
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) -m pytest tests/slides docs/slides $(PYTEST_ARGS)
+
+workshop: site slides  ## a folder and a zip for a teacher, in build/ (WHEELS=1: with all packages for this system)
+	@$(PY) docs/workshop/workshop.py $(if $(WHEELS),--wheels)
 
 clean:  ## remove caches and builds; never work/ nor .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis screenshots
