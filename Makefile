@@ -31,7 +31,7 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal readme test-environments test-frameworks test-browser test-slow test-long \
+        notebooks notebooks-normal readme guide test-environments test-frameworks test-browser test-slow test-long \
         test-packages test-upstream fuzz bench site test-site slides test-slides workshop clean
 
 help:  ## list the commands
@@ -81,6 +81,9 @@ notebooks-normal: $(READY)  ## write them in the normal form without running the
 
 readme: $(READY)  ## write the README's table from the first cells of the notebooks
 	@$(PY) tools/readme.py
+
+guide: $(READY)  ## write the plans and the exercises of docs/instructor_guide.md
+	@$(PY) tools/guide.py
 
 test-environments: $(READY)  ## the notebooks with other threads and instruction sets
 	@$(PY) tools/environments.py
