@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import textwrap
+from types import CodeType
 from typing import Any
 
 # Methods that of all arrays only torch's have.
@@ -23,14 +24,19 @@ def name_of(x: Any) -> str:
 
 
 def source_tree(function: Any) -> ast.FunctionDef | ast.Lambda | None:
-    """Parse the source of a function; None where there is none."""
-    function = plain(function)
+    """Parse the source of a function; None where there is none. Not to be changed: it is kept."""
+    code = getattr(plain(function), "__code__", None)
+    return _tree_of(code) if isinstance(code, CodeType) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _tree_of(code: CodeType) -> ast.FunctionDef | ast.Lambda | None:
+    """Parse the source of a code object, once: a library's functions call each other often."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    code = getattr(function, "__code__", None)
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    names = list(code.co_varnames[: code.co_argcount])
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda) and [a.arg for a in node.args.args] == names:
             return node
