@@ -7,12 +7,14 @@ import sys
 import textwrap
 import threading
 import traceback
+from collections import Counter
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+import adamlib
 import held
 from adamlib import adam_step, init_state
 from adamlib.identification.conventions import CannotTell, adapter, conventions, first_fitting
@@ -234,6 +236,20 @@ def test_a_numpy_optimizer_is_constructed_once(name, monkeypatch):
     monkeypatch.setattr(cls, "__init__", counted)
     first_fitting(conventions(cls, TOLD.get(name, {})), driven)
     assert len(made) == 1
+
+
+def test_the_source_of_a_function_is_parsed_once(monkeypatch):
+    """A library's functions call each other often: read at each call, adamlib.Adam took 20 s."""
+    parsed, parse = Counter(), ast.parse
+
+    def counted(source, *args, **named):
+        parsed[source] += 1
+        return parse(source, *args, **named)
+
+    monkeypatch.setattr(ast, "parse", counted)
+    next(conventions(adamlib.Adam, {"lr": 0.1}))
+    assert len(parsed) > 10
+    assert max(parsed.values()) == 1
 
 
 def test_an_object_is_copied_and_left_as_it_was():
