@@ -293,3 +293,30 @@ def test_what_is_missing_is_said_before_anything_is_written(tmp_path, change, sa
     )  # fmt: skip
     assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["start.py"]
+
+
+# --- a room without network -----------------------------------------------------------------------
+
+WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]
+CUT_OFF = 'ip link set lo up && exec "$@"'
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+def test_the_first_hour_needs_no_network(tmp_path):
+    """From the zip: install from wheels, open JupyterLab, run notebooks 00 to 03."""
+    _, archive = workshop.make(with_pages(tmp_path), wheels=True)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path / "laptop")
+    learner = tmp_path / "laptop" / workshop.NAME / "learner"
+    first = [name for name in READ if name < "04"]
+    program = [sys.executable, str(Path(__file__).with_name("cut_off.py")), *first]
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [*WITHOUT_NETWORK, "sh", "-c", CUT_OFF, "sh", *program],
+        cwd=learner,
+        env=alone,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stdout.endswith("all is well\n"), done.stdout + done.stderr
