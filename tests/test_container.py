@@ -28,7 +28,7 @@ def test_its_python_is_the_one_that_every_test_runs_with_each_night():
     (argument,) = [line for line in instructions("ARG") if line.startswith("PYTHON=")]
     python = argument.removeprefix("PYTHON=")
     nightly = yaml.safe_load((ROOT / ".github/workflows/nightly.yml").read_text(encoding="utf-8"))
-    assert re.match(rf"python:{python}\b", nightly["jobs"]["slow"]["container"])
+    assert re.match(rf"python:{python}\b", nightly["jobs"]["slow"]["container"]["image"])
     assert (ROOT / ".binder" / "runtime.txt").read_text() == f"python-{python}\n"
 
 
