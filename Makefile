@@ -9,6 +9,8 @@ BASE_PYTHON ?= python3
 PIP_ARGS ?=
 LIGHT ?=
 WHEELS ?=
+LITE ?=
+PYODIDE ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 JUNIT ?=
@@ -32,7 +34,7 @@ endif
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme guide test-environments test-frameworks test-browser test-slow test-long \
-        test-packages test-upstream fuzz bench site test-site slides test-slides workshop clean
+        test-packages test-upstream fuzz bench site test-site test-lite slides test-slides workshop clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,7 +104,7 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
-test-slow: test-long test-packages test-upstream test-environments  ## what takes minutes and is run every night
+test-slow: test-long test-lite test-packages test-upstream test-environments  ## what takes minutes and is run every night
 
 test-long: $(READY)  ## the tests that are marked as slow
 	@$(PY) -m pytest -n logical -m slow tests
@@ -119,15 +121,24 @@ bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
 	    echo "== $$script"; $(PY) benchmarks/$$script.py || failed=1; \
 	done; exit $$failed
 
-site: $(READY)  ## the course as pages, from the stored outputs, in build/site (needs Node.js)
+site: $(READY)  ## the course as pages, from the stored outputs, in build/site (needs Node.js; LITE=1: with JupyterLite)
 	@$(PY) -c "import myst_nb, furo, sphinx_copybutton" 2>/dev/null || \
 	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
 	    -c constraints.txt $(PIP_ARGS) -e ".[site]"
-	@$(PY) docs/site/build.py
+	@$(if $(LITE),$(PY) -c "import jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || \
+	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
+	    -c constraints.txt $(PIP_ARGS) -e ".[lite]")
+	@$(PY) docs/site/build.py $(if $(LITE),--lite $(PYODIDE))
 
 test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
 	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
 	@$(PY) -m pytest tests/site docs/site $(PYTEST_ARGS)
+
+test-lite: $(READY)  ## notebook 00 run through in JupyterLite, in Chromium, with a Pyodide from PyPI
+	@$(PY) -c "import playwright, jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || \
+	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
+	    -c constraints.txt $(PIP_ARGS) -e ".[site,lite,browser]"
+	@$(PY) -m pytest -m slow tests/site/test_lite.py $(PYTEST_ARGS)
 
 slides: $(READY)  ## the notebooks as slides, in build/slides (needs Node.js)
 	@$(PY) docs/slides/build_slides.py

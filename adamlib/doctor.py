@@ -180,8 +180,9 @@ def check_dependencies() -> Iterator[Finding]:
     found = {each: check_dependency(each) for each in requirements()}
     absent = [each for each, finding in found.items() if finding.state == "missing"]
     rest = [each for each in found if each.extra == "course"]
-    if IN_A_BROWSER:
-        found = {each: found[each] for each in found if each.name in ("numpy", "matplotlib")}
+    if IN_A_BROWSER:  # its versions are not the reader's to change
+        there = [each for each in found if each.name in ("numpy", "matplotlib")]
+        found = {each: check_dependency(each._replace(bound="0")) for each in there}
     elif absent == rest:
         found = {each: found[each] for each in found if each not in rest}
         state = f"without {', '.join(each.name for each in rest)}. Cells that need one say so"

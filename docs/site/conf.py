@@ -25,6 +25,7 @@ extensions = [
     "extensions.cells",
     "extensions.names",
     "extensions.previews",
+    "extensions.running",
     "extensions.scripts",
 ]
 nb_execution_mode = "off"  # the stored outputs are tests: they are what is shown
