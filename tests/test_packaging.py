@@ -9,12 +9,14 @@ import tarfile
 import tomllib
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import adamlib
@@ -58,6 +60,15 @@ def test_every_direct_dependency_is_pinned_within_its_bounds(extra):
         assert pin, f"{requirement.name} of [{extra}] is not in constraints.txt"
         version = pin.removeprefix("==")
         assert requirement.specifier.contains(version), f"{requirement} excludes the pin {pin}"
+
+
+def test_every_pin_that_is_installed_takes_the_oldest_python():
+    """Its first release too, which systems have for years: Debian 12 has 3.11.2."""
+    oldest_python = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    installed = {canonicalize_name(each.name): each for each in metadata.distributions()}
+    for name in pins().keys() & installed.keys():
+        wanted = installed[name].metadata["Requires-Python"]
+        assert SpecifierSet(wanted or "").contains(oldest_python), f"{name} wants Python {wanted}"
 
 
 def test_constraints_are_exact_public_versions():
