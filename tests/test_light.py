@@ -1,19 +1,24 @@
 """The light installation, made as a reader makes it: no torch, and the notebooks run through."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import adamlib
 import notebooks
 import set_up
 from adamlib import optional
 
 ROOT = Path(__file__).resolve().parent.parent
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # as the README has it
+INTERPRETER = "python.defaultInterpreterPath"
 # The cells that a library other than NumPy and matplotlib is the point of, and what follows from
 # them. In notebook 06 the first counterexample is PyTorch's own loop.
 NEED_MORE = {
@@ -97,6 +102,27 @@ def test_a_notebook_runs_through_and_shows_what_is_stored(light, number):
             told += [cell.id] * (len(cell.outputs) - len(outputs))
             assert shown(outputs) == shown(stored[cell.id].outputs), cell.id
     assert told == NEED_MORE[number]
+
+
+@pytest.mark.slow
+def test_it_is_installed_from_a_repository(tmp_path):
+    """`pip install -c … "learn-adam[light] @ git+…"`, with this one as the address."""
+    venv.create(tmp_path / "env", with_pip=True)
+    python = set_up.venv_python(str(tmp_path / "env"))
+    address = ROOT.as_uri().replace("file://", "file://localhost")  # older pips want a host
+    wanted = f"learn-adam[light] @ git+{address}"
+    pinned = ["-c", str(ROOT / "constraints.txt")]
+    run(tmp_path, python, "-m", "pip", "install", "-q", *pinned, wanted)
+    said = run(tmp_path, python, "-m", "adamlib", "doctor")
+    assert f"adamlib: {adamlib.__version__}, installed" in said and "light installation" in said
+
+
+def test_the_container_for_editors_is_set_up_as_by_make():
+    lines = (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8").splitlines()
+    file = json.loads("\n".join(line for line in lines if not line.strip().startswith("//")))
+    assert file["postCreateCommand"] == "python3 tools/set_up.py"
+    assert file["containerEnv"]["PIP_ARGS"] == "--extra-index-url " + CPU_INDEX
+    assert "/.venv/bin/python" in file["customizations"]["vscode"]["settings"][INTERPRETER]
 
 
 def test_the_cells_that_need_more_exist():

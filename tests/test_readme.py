@@ -51,7 +51,16 @@ def test_a_repository_brings_links_to_colab_and_binder():
     assert f"https://mybinder.org/v2/gh/owner/name/HEAD?labpath=notebooks%2F{name}" in table
 
 
+def test_a_repository_brings_the_ways_to_install_from_it():
+    table = readme.table("https://github.com/owner/name")
+    assert '%pip install -q "learn-adam @ git+https://github.com/owner/name"' in table
+    assert '"learn-adam[course] @ git+https://github.com/owner/name"' in table
+    assert "-c https://raw.githubusercontent.com/owner/name/main/constraints.txt" in table
+    assert "(https://codespaces.new/owner/name)" in table
+
+
 def test_without_a_repository_there_are_none():
+    assert "git+" not in readme.table("") and "codespaces" not in readme.table("")
     assert "colab" not in readme.table("").lower()
     assert "binder" not in readme.table("").lower()
 

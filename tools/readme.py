@@ -36,6 +36,19 @@ def launch_links(name: str, address: str) -> str:
     return f"[Colab]({colab}), [Binder]({binder})"
 
 
+def elsewhere(address: str) -> str:
+    """How to have the course without this folder: in a kernel that lacks it, and in Codespaces."""
+    path = address.removeprefix("https://github.com/").strip("/")
+    pinned = f"-c https://raw.githubusercontent.com/{path}/main/constraints.txt"
+    return (
+        "\nA notebook opened in Colab has all but `adamlib`. Put a cell above the others:\n\n"
+        f'```python\n%pip install -q "learn-adam @ git+{address}"\n```\n\n'
+        "In an environment of your own:\n\n"
+        f'```sh\npip install {pinned} "learn-adam[course] @ git+{address}"\n```\n\n'
+        f"All of it in a container: [Codespaces](https://codespaces.new/{path}).\n"
+    )
+
+
 def row(path: Path, address: str) -> list[str]:
     """The cells of one notebook's row."""
     first = notebooks.read(path).cells[0].source
@@ -53,12 +66,13 @@ def row(path: Path, address: str) -> list[str]:
 
 
 def table(address: str) -> str:
-    """The table in Markdown."""
+    """The table in Markdown, and below it what the address of a repository makes possible."""
     head = ["Notebook", "What it is about", "In `adamlib`", "Minutes"]
     if address:
         head.append("Open in")
     rows = [head, ["---"] * len(head), *(row(path, address) for path in notebooks.in_order())]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    text = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    return text + elsewhere(address) if address else text
 
 
 def main(arguments: list[str]) -> int:

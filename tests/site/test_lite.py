@@ -97,8 +97,9 @@ def printed(outputs: list) -> str:
 
 @pytest.mark.slow
 def test_notebook_00_runs_through_and_an_exercise_is_answered(address, context):
-    requests, sizes = [], []
+    requests, refused, sizes = [], [], []
     context.on("request", lambda request: requests.append(request.url))
+    context.on("response", lambda answer: answer.ok or refused.append(answer.url))
     context.on("requestfinished", lambda request: sizes.append(request.sizes()))
     page = opened(context, address + "00_start_here.ipynb")
     page.wait_for_selector("#course-bar[data-state=ready]")
@@ -126,6 +127,7 @@ def test_notebook_00_runs_through_and_an_exercise_is_answered(address, context):
 
     home = address.split("/course/")[0]
     assert [url for url in requests if not url.startswith((home, "data:", "blob:"))] == []
+    assert refused == []
     megabytes = sum(each["responseBodySize"] for each in sizes) / 1e6
     print(f"{megabytes:.1f} MB in {len(requests)} requests")
     assert 20 < megabytes < MEGABYTES

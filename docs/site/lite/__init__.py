@@ -24,6 +24,8 @@ PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
 # The notebooks that NumPy carries. The others are there to be read: links lead to them.
 RUN = ("00", "01", "02", "03", "05", "06", "07")
 APPS = ("notebooks", "tree")
+# The tab's icons, which JupyterLite asks for and does not bring.
+ICONS = ("favicon-notebook.ico", *(f"favicon-busy-{number}.ico" for number in (1, 2, 3)))
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 PACKED = ("array-api-compat", "comm")
 LARGE = ".pt"  # for notebook 11, which needs torch
@@ -109,6 +111,10 @@ def configure(target: Path, pyodide: str, wheels: list[Path]) -> None:
 def add_bar(target: Path) -> None:
     """Show what is loaded, and where the reader's work is kept, below each notebook."""
     shutil.copy(HERE / "bar.js", target)
+    icons = target / "static" / "favicons"
+    icons.mkdir(parents=True, exist_ok=True)
+    for name in ICONS:
+        shutil.copy(target / "notebooks" / "favicon.ico", icons / name)
     page = target / "notebooks" / "index.html"
     script = f'<script src="../bar.js" data-run="{" ".join(RUN)}"></script>'
     text = page.read_text(encoding="utf-8")
