@@ -21,8 +21,9 @@ ROOT = HERE.parents[2]
 WORK = ROOT / "build" / "lite"
 # The newest version of which the tests have a copy; it fits the kernel in constraints.txt.
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
-# The notebooks that NumPy carries. The others are there to be read: links lead to them.
-RUN = ("00", "01", "02", "03", "05", "06", "07")
+# The notebooks that NumPy carries and that start no processes. The others can be read: links
+# lead to them.
+RUN = ("00", "01", "02", "03", "05", "06")
 APPS = ("notebooks", "tree")
 # The tab's icons, which JupyterLite asks for and does not bring.
 ICONS = ("favicon-notebook.ico", *(f"favicon-busy-{number}.ico" for number in (1, 2, 3)))

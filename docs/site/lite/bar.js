@@ -8,7 +8,7 @@
     ready: "Python runs in this browser, and your work stays in it. A private window forgets it.",
     lost: "This browser does not keep your work: its storage is full or closed. " +
       "Download the notebook before you leave.",
-    read: "This notebook needs PyTorch, which does not run in a browser. Here you can read it.",
+    read: "This notebook needs what no browser has: PyTorch, or processes. Here you can read it.",
   };
   const bar = document.createElement("div");
   const says = document.createElement("span");
