@@ -4,8 +4,9 @@ from hypothesis import settings
 
 from fuzzing import MANY
 
-# For mypy alone; --doctest-modules would import it, which runs it.
-collect_ignore = ["typed_use.py"]
+# --doctest-modules imports what it finds. One is for mypy alone, and would run; the other needs
+# Playwright, which only `make test-site` and its like install.
+collect_ignore = ["typed_use.py", "browsers.py"]
 
 # The same examples every time, on any machine, and no clock: a red test is red for everybody.
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
