@@ -30,6 +30,8 @@ else
   READY := set-up
 endif
 
+PIP = $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt $(PIP_ARGS)
+
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
@@ -91,17 +93,19 @@ test-environments: $(READY)  ## the notebooks with other threads and instruction
 	@$(PY) tools/environments.py
 
 test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
-	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
-	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks]")
+ifdef READY
+	@$(PIP) -e ".[frameworks]"
+endif
 	@$(PY) -m pytest -n logical tests/frameworks
 
 test-packages: $(READY)  ## what `identify` says of the optimizers of twenty packages
-	@$(if $(READY),$(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
-	    -c constraints.txt $(PIP_ARGS) -e ".[frameworks,packages]")
+ifdef READY
+	@$(PIP) -e ".[frameworks,packages]"
+endif
 	@$(PY) -m pytest -n logical -m slow tests/frameworks/test_packages.py
 
 test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screenshots/ (NOTEBOOKS=...: some)
-	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
 test-slow: test-long test-lite test-packages test-upstream test-environments  ## what takes minutes and is run every night
@@ -113,7 +117,7 @@ fuzz: $(READY)  ## random cases of each kind, other ones each time (FUZZ=50000)
 	@FUZZ=$(or $(FUZZ),50000) $(PY) -m pytest -n logical --dist=worksteal -m fuzz tests $(PYTEST_ARGS)
 
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
-	@$(PY) -c "import expecttest" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) expecttest
+	@$(PY) -c "import expecttest" 2>/dev/null || $(PIP) expecttest
 	@$(PY) tools/upstream.py
 
 bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
@@ -122,29 +126,25 @@ bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
 	done; exit $$failed
 
 site: $(READY)  ## the course as pages, from the stored outputs, in build/site (needs Node.js; LITE=1: with JupyterLite)
-	@$(PY) -c "import myst_nb, furo, sphinx_copybutton" 2>/dev/null || \
-	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
-	    -c constraints.txt $(PIP_ARGS) -e ".[site]"
-	@$(if $(LITE),$(PY) -c "import jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || \
-	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
-	    -c constraints.txt $(PIP_ARGS) -e ".[lite]")
+	@$(PY) -c "import myst_nb, furo, sphinx_copybutton" 2>/dev/null || $(PIP) -e ".[site]"
+ifdef LITE
+	@$(PY) -c "import jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || $(PIP) -e ".[lite]"
+endif
 	@$(PY) docs/site/build.py $(if $(LITE),--lite $(PYODIDE))
 
 test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
-	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
 	@$(PY) -m pytest tests/site docs/site $(PYTEST_ARGS)
 
 test-lite: $(READY)  ## notebook 00 run through in JupyterLite, in Chromium, with a Pyodide from PyPI
-	@$(PY) -c "import playwright, jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || \
-	    $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation \
-	    -c constraints.txt $(PIP_ARGS) -e ".[site,lite,browser]"
+	@$(PY) -c "import playwright, jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || $(PIP) -e ".[site,lite,browser]"
 	@$(PY) -m pytest -m slow tests/site/test_lite.py $(PYTEST_ARGS)
 
 slides: $(READY)  ## the notebooks as slides, in build/slides (needs Node.js)
 	@$(PY) docs/slides/build_slides.py
 
 test-slides: slides  ## every slide in Chromium: it fits, formulas, alt texts, requests, notes
-	@$(PY) -c "import playwright" 2>/dev/null || $(PY) -m pip install -q -c constraints.txt $(PIP_ARGS) playwright
+	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
 	@$(PY) -m pytest tests/slides docs/slides $(PYTEST_ARGS)
 
 workshop: site slides  ## a folder and a zip for a teacher, in build/ (WHEELS=1: with all packages for this system)
