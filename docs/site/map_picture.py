@@ -7,8 +7,30 @@ from adamlib.figures.colours import REGION_COLOURS
 from drawing import choice, figure, picture, slider
 
 
+# The map's bottom strip, and the map in small, as what a page fills. On `body`, where a dark theme
+# sets the colour that the strip starts from.
+STRIP = """body {
+  --strip: linear-gradient(
+    to right,
+    var(--strip-start, var(--region-nan)) 0 8%,
+    var(--region-infinite) 8% 30%,
+    var(--region-too-long) 30% 48%,
+    var(--region-arbitrary) 48% 68%,
+    var(--region-fine) 68%
+  );
+  --mini-map:
+    linear-gradient(to bottom right, var(--region-held-back) 50%, transparent 50.5%),
+    linear-gradient(
+      to right,
+      var(--region-too-long) 45%,
+      var(--region-arbitrary) 45% 72%,
+      var(--region-fine) 72%
+    );
+}"""
+
+
 def region_style() -> str:
-    """The colours of the map's regions as CSS."""
+    """The colours of the map's regions as CSS, and what is made of them."""
     lines = [
         f"  --region-{name.replace(' ', '-')}: {colour};" for name, colour in REGION_COLOURS.items()
     ]
@@ -17,7 +39,7 @@ def region_style() -> str:
         f".{each} {{ fill: var(--{each}); --region: var(--{each}); }}"
         for each in (line.split(":")[0].strip().removeprefix("--") for line in lines)
     ]
-    return "\n".join([":root {", *lines, "}", *fills, ""])
+    return "\n".join([":root {", *lines, "}", *fills, STRIP, ""])
 
 
 def logo() -> str:
