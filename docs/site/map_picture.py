@@ -9,7 +9,7 @@ from drawing import choice, figure, picture, slider
 
 # The map's bottom strip, and the map in small, as what a page fills. On `body`, where a dark theme
 # sets the colour that the strip starts from.
-STRIP = """body {
+IDEA = """body {
   --strip: linear-gradient(
     to right,
     var(--strip-start, var(--region-nan)) 0 8%,
@@ -39,7 +39,7 @@ def region_style() -> str:
         f".{each} {{ fill: var(--{each}); --region: var(--{each}); }}"
         for each in (line.split(":")[0].strip().removeprefix("--") for line in lines)
     ]
-    return "\n".join([":root {", *lines, "}", *fills, STRIP, ""])
+    return "\n".join([":root {", *lines, "}", *fills, IDEA, ""])
 
 
 def logo() -> str:
