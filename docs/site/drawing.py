@@ -90,7 +90,7 @@ class Panel(NamedTuple):
                 f'y="{bottom + 54}">{x_label}</text>'
             )
         if y_label:
-            parts.append(f'<text font-size="15" x="2" y="{self.top - 12}">{y_label}</text>')
+            parts.append(f'<text font-size="15" x="2" y="{self.top - 16}">{y_label}</text>')
         return "".join(parts)
 
     def clip(self, name: str) -> str:

@@ -6,7 +6,6 @@ from adamlib.experiments import FirstStepMap, first_step_map
 from adamlib.figures.colours import REGION_COLOURS
 from drawing import choice, figure, picture, slider
 
-
 # The map's bottom strip, and the map in small, as what a page fills. On `body`, where a dark theme
 # sets the colour that the strip starts from.
 IDEA = """body {

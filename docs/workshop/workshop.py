@@ -120,8 +120,7 @@ def build_wheel(target: Path) -> Path:
 
 def collect_wheels(wheel: Path) -> None:
     """Collect the packages of the course for this Python on this system, at the pinned versions."""
-    folder = Path(start.packages_for_this_computer())
-    folder = wheel.parent / folder.name
+    folder = wheel.parent / Path(start.packages_for_this_computer()).name
     constraints = str(ROOT / "constraints.txt")
     pip("wheel", "-q", "-w", str(folder), "-c", constraints, f"{wheel}[course]")
     (folder / wheel.name).unlink()
