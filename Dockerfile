@@ -17,12 +17,13 @@ ARG PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 RUN useradd --create-home --uid 1000 learner
 
 WORKDIR /course
-COPY pyproject.toml constraints.txt README.md LICENSE LICENSE-TEXT.md ./
+COPY pyproject.toml constraints.txt requirements-container.lock README.md LICENSE LICENSE-TEXT.md ./
 COPY adamlib adamlib
 # hadolint ignore=SC2086 # PIP_ARGS is several words
-RUN python -m pip install --no-cache-dir --constraint constraints.txt $PIP_ARGS setuptools \
-    && python -m pip install --no-cache-dir --no-build-isolation --constraint constraints.txt \
-        $PIP_ARGS --editable ".[course,hub]"
+RUN python -m pip install --no-cache-dir --require-hashes --no-deps \
+        $PIP_ARGS --requirement requirements-container.lock \
+    && python -m pip install --no-cache-dir --constraint constraints.txt $PIP_ARGS torch \
+    && python -m pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 COPY tools tools
 COPY notebooks notebooks
 COPY benchmarks benchmarks

@@ -36,6 +36,7 @@ PIP = $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme guide test-environments test-frameworks test-browser test-slow test-long \
+        lock sbom \
         test-packages test-upstream fuzz bench site test-site test-lite slides test-slides workshop clean
 
 help:  ## list the commands
@@ -76,6 +77,13 @@ lint-files: $(READY)
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(PY) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(PY) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+lock: $(READY)  ## write requirements*.lock from constraints.txt: versions and hashes, for every system
+	@$(PY) -c "import uv" 2>/dev/null || $(PIP) uv
+	@$(PY) tools/lock.py
+
+sbom: $(READY)  ## list what is installed, with versions and licences, in build/sbom.json (CycloneDX)
+	@$(PY) tools/sbom.py
 
 notebooks: $(READY)  ## run the original notebooks and store their outputs, normalised
 	@$(PY) tools/notebooks.py $(NOTEBOOKS)

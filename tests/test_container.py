@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import lock
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 POST_BUILD = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
@@ -39,10 +41,19 @@ def test_what_is_copied_exists_and_reaches_the_builder():
     assert all((ROOT / name).exists() for name in COPIED)
 
 
-@pytest.mark.parametrize("text", [DOCKERFILE, POST_BUILD], ids=["Dockerfile", "postBuild"])
-def test_every_version_is_pinned(text):
-    installs = re.findall(r"pip install|\(python -m pip install", text)
-    assert installs and text.count("--constraint constraints.txt") == len(installs)
+def test_every_version_is_pinned():
+    installs = re.findall(r"pip install|\(python -m pip install", POST_BUILD)
+    assert installs and POST_BUILD.count("--constraint constraints.txt") == len(installs)
+
+
+def test_what_is_in_the_container_is_checked_by_its_hash():
+    """All but torch, which has other hashes at each index; and nothing comes with the course."""
+    run = DOCKERFILE.partition("\nRUN python")[2].partition("\n")[0]
+    locked, torch, course = (" ".join(part.split()) for part in run.split("&&"))
+    assert "--require-hashes --no-deps" in locked
+    assert locked.endswith(f"--requirement {lock.FILES['course,hub']}")
+    assert "--constraint constraints.txt" in torch and torch.endswith(" torch")
+    assert course.endswith("--no-deps --no-build-isolation --editable .")
 
 
 def test_the_user_is_not_root_and_owns_nothing_of_the_course():

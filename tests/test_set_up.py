@@ -22,15 +22,26 @@ NO_NETWORK = (
 FULL_DISK = (
     "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
 )
+WRONG_HASH = (
+    "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated "
+    "the package versions, please update the hashes.\n"
+)
 NO_WHEEL = "ERROR: No matching distribution found for torch==2.13.0\n"
+
+
+READ = ("pyproject.toml", "constraints.txt", f"{set_up.PLUGIN}/pyproject.toml")
+
+
+def copy_what_it_reads(folder: Path) -> None:
+    (folder / set_up.PLUGIN).mkdir()
+    for name in (*READ, *set_up.LOCKS.values()):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder with the files that the set-up reads, and room enough on the disk."""
-    (tmp_path / set_up.PLUGIN).mkdir()
-    for name in ("pyproject.toml", "constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    copy_what_it_reads(tmp_path)
     monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)
     return str(tmp_path)
 
@@ -124,6 +135,7 @@ def test_too_little_room():
         (FULL_DISK, "The disk is full"),
         ("ERROR: ResolutionImpossible: for help visit ...", "Without a network it says the same"),
         (NO_WHEEL, "for this Python (3.99)"),
+        (WRONG_HASH, "another file than the one that was published"),
         ("Segmentation fault", "The set-up failed"),
     ],
 )
@@ -161,12 +173,12 @@ def test_a_disk_that_fills_up_outside_pip(project, monkeypatch, capsys):
 def test_done_once_and_repeated_only_when_something_changed(project, capsys):
     fake_python(project)
     assert set_up.main(project) == 0
-    assert any("--editable" in call and "--constraint" in call for call in calls(project))
+    assert any("--editable" in call for call in calls(project))
 
     assert set_up.main(project) == 0
     assert calls(project) == ["-c "], "a second run starts the Python of .venv and nothing else"
 
-    for name in ("constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
+    for name in ("constraints.txt", f"{set_up.PLUGIN}/pyproject.toml", "requirements.lock"):
         with open(os.path.join(project, name), "a") as file:
             file.write("# a newer version of something\n")
         assert set_up.main(project) == 0
@@ -179,7 +191,21 @@ def test_the_plugin_is_installed_from_its_folder(project):
     assert set_up.main(project) == 0
     (install,) = [call for call in calls(project) if "--editable" in call]
     assert install.endswith(f"[course,test] --editable {os.path.join(project, set_up.PLUGIN)}")
-    assert "--no-build-isolation" in install, "nothing is fetched to build it"
+    assert "--no-deps --no-build-isolation" in install, "nothing is fetched for it, nor to build it"
+
+
+@needs_shebang
+@pytest.mark.parametrize("light", [[], ["--light"]], ids=["whole", "light"])
+def test_what_is_fetched_is_checked_by_its_hash(project, light):
+    """All but torch, whose builds for the CPU alone have others."""
+    fake_python(project)
+    assert set_up.main(project, light) == 0
+    locked, *torch, course = [call for call in calls(project) if " install " in call]
+    file = os.path.join(project, set_up.LOCKS[set_up.LIGHT if light else set_up.FULL])
+    assert locked.endswith(f"--require-hashes --no-deps --requirement {file}")
+    pinned = f"--constraint {os.path.join(project, 'constraints.txt')} torch"
+    assert [call.endswith(pinned) for call in torch] == ([] if light else [True])
+    assert "--editable" in course
 
 
 @needs_shebang
@@ -232,9 +258,7 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
     folder.mkdir()
     os.symlink(sys.executable, folder / "python")
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    (folder / set_up.PLUGIN).mkdir()
-    for name in ("pyproject.toml", "constraints.txt", f"{set_up.PLUGIN}/pyproject.toml"):
-        (folder / name).write_bytes((ROOT / name).read_bytes())
+    copy_what_it_reads(folder)
     fake_python(str(folder))
     monkeypatch.setattr(set_up, "free_bytes", lambda root: 1e12)
     assert set_up.main(str(folder)) == 0
@@ -254,7 +278,7 @@ def test_pip_settings_that_switch_are_switched_back(project):
         text.replace("import sys\n", f"import os, sys\nif 'install' in sys.argv: {writes}\n")
     )
     assert set_up.main(project) == 0
-    assert log.read_text() == 2 * "['0', '0', '0']"
+    assert log.read_text() == 3 * "['0', '0', '0']"
 
 
 @pytest.mark.parametrize("name", ["target", "prefix", "root"])

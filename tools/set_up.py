@@ -21,6 +21,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What is installed, and the room that it takes, in GB.
 FULL, LIGHT = "course,test", "light"
 NEEDED_GB = {FULL: 1.8, LIGHT: 0.5}
+# Their packages with the hashes of the files; all but torch on Linux (tools/lock.py).
+LOCKS = {FULL: "requirements.lock", LIGHT: "requirements-light.lock"}
 PLUGIN = "pytest-notebook-rules"  # a folder with a distribution of its own, not on PyPI
 NEWEST_TRIED = 14  # Python 3.14, the newest in the workflow
 
@@ -132,6 +134,12 @@ def explain(stderr, python_version):
             "on where it stopped.\nAn index of your own: make test PIP_ARGS='--index-url URL'. "
             "Once the set-up is done, no network is needed."
         )
+    if "do not match the hashes" in text:
+        return (
+            "A package is another file than the one that was published: see above which. Nothing "
+            "of it was installed.\nWith an index of your own (PIP_ARGS, pip's settings) it may be "
+            "a build of that index's: use the public one. Else report it, as SECURITY.md says."
+        )
     if "no matching distribution found" in text or "resolutionimpossible" in text:
         return (
             "pip found no version of a package for this Python (%s) on this system, see above.\n"
@@ -167,7 +175,8 @@ def run(command):
 def fingerprint(root, extras):
     """Changes when a repeated set-up could install something else."""
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt", os.path.join(PLUGIN, "pyproject.toml")):
+    ours = ["pyproject.toml", "constraints.txt", os.path.join(PLUGIN, "pyproject.toml")]
+    for name in ours + [LOCKS[extras]]:
         digest.update(read(root, name))
     # a moved folder breaks the scripts in .venv, which hold absolute paths
     digest.update((os.path.abspath(root) + extras).encode("utf-8"))
@@ -208,17 +217,17 @@ def install(root, folder, extras, quietly):
         run([sys.executable, "-m", "venv", "--clear", folder])
     check_pip_settings(python)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    pip += ["--constraint", os.path.join(root, "constraints.txt")]
     pip += shlex.split(os.environ.get("PIP_ARGS", ""))
     if quietly:
         pip += ["--quiet"]
-    # The build backend is installed first and used from here: with pip's build isolation it would
-    # be downloaded again, unpinned, at every set-up.
-    run(pip + ["setuptools"])
+    run(pip + ["--require-hashes", "--no-deps", "--requirement", os.path.join(root, LOCKS[extras])])
+    if extras == FULL:
+        run(pip + ["--constraint", os.path.join(root, "constraints.txt"), "torch"])
     folders = ["--editable", "%s[%s]" % (root, extras)]
     if extras == FULL:
         folders += ["--editable", os.path.join(root, PLUGIN)]
-    run(pip + ["--no-build-isolation"] + folders)
+    # With build isolation the backend, which is there, would be downloaded again, and unpinned.
+    run(pip + ["--no-deps", "--no-build-isolation"] + folders)
 
 
 def configure(root, folder):
