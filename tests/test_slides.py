@@ -14,6 +14,7 @@ from notebook_rules import RESULT
 
 DECKS = dict((path.name[:2], (path, notebook)) for path, notebook in content.decks())
 KEYS = {"slide_type", "text", "show", "notes", "minutes"}
+FULL = 14  # lines of output beside which a slide has no room for words
 
 
 def problems(notebook) -> list[str]:
@@ -31,6 +32,8 @@ def problems(notebook) -> list[str]:
             wrong.append(f"{slide.id}: no notes")
         if not 0 < slide.minutes <= 15:
             wrong.append(f"{slide.id}: {slide.minutes} minutes")
+        if 0 < lines_shown(slide) < FULL and not words_of(slide):
+            wrong.append(f"{slide.id}: no words beside its output")
         for place, cell in enumerate(slide.cells):
             wrong += [f"{cell.id}: {each}" for each in of_cell(cell, place, stored)]
     asked = [s for s in slides if any(rendering.ASKS.search(content.text_of(c)) for c in s.cells)]
@@ -40,6 +43,18 @@ def problems(notebook) -> list[str]:
     if not any("image/png" in output.get("data", {}) for output in outputs):
         wrong.append("no figure")
     return wrong
+
+
+def words_of(slide) -> str:
+    """What a slide says in words, headings apart."""
+    text = "\n".join(content.text_of(cell) for cell in slide.cells)
+    return re.sub(r"^#+ .*", "", text, flags=re.MULTILINE).strip()
+
+
+def lines_shown(slide) -> int:
+    """How many lines of printed output a slide shows."""
+    outputs = [output for cell in slide.cells for output in content.shown(cell)]
+    return sum(output.get("text", "").count("\n") for output in outputs)
 
 
 def of_cell(cell, place: int, stored: str) -> list[str]:
@@ -96,6 +111,13 @@ def test_a_fault_is_found(words):
     (cell,) = [cell for cell in notebook.cells if cell.id == "valley"]
     FAULTS[words](cell.metadata.slideshow)
     assert any(words in each for each in problems(notebook)), problems(notebook)
+
+
+def test_an_output_without_words_is_found():
+    _, notebook = copy.deepcopy(DECKS["11"])
+    (cell,) = [cell for cell in notebook.cells if cell.id == "look"]
+    cell.metadata.slideshow.text = "## A checkpoint of somebody else"
+    assert problems(notebook) == ["look: no words beside its output"]
 
 
 def test_too_few_slides_questions_and_figures_are_found():
@@ -161,6 +183,13 @@ class Plain:
 @pytest.fixture(scope="module")
 def renderer():
     return rendering.Renderer(list(DECKS.values()), Plain())
+
+
+def test_a_formula_in_words_is_joined(renderer):
+    text = renderer.markdown.render("So ε = 0, at *0.999 · v*. `a = b` and 3 - 2")
+    assert text == (
+        "<p>So ε\xa0=\xa00, at <em>0.999\xa0·\xa0v</em>. <code>a = b</code> and 3 - 2</p>\n"
+    )
 
 
 @pytest.mark.parametrize("number", DECKS)

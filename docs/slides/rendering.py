@@ -20,6 +20,10 @@ ABOUT = re.compile(r"^\*\*About\.\*\* (.*)", re.MULTILINE)
 COLUMNS = 104  # of printed text; in more it would be too small
 TALL = 1.65  # a figure that is less wide than this many times its height
 ASKS = re.compile("what do you expect", re.IGNORECASE)
+# around a sign between two quantities, and between a number and its unit
+IN_A_FORMULA = re.compile(
+    r" (?=[=≈≠<>≤≥≪≫+−×] )|(?<=[=≈≠<>≤≥≪≫+−×]) |(?<=\d) (?=· |α|lr\b|%)|(?<=\d ·) "
+)
 
 
 def refuse(tex: str) -> None:
@@ -39,6 +43,9 @@ class OnSlides(IPythonRenderer):
         super().__init__(escape=False, exclude_anchor_links=True)
         self.typesetter, self.addresses = typesetter, addresses
 
+    def text(self, text: str) -> str:
+        return super().text(unbroken(text))
+
     def inline_math(self, body: str) -> str:
         return f'<span class="formula">{self.typesetter.html(body, display=False)}</span>'
 
@@ -56,6 +63,15 @@ class OnSlides(IPythonRenderer):
         cell = TO_A_CELL.search(url)
         address = self.addresses.get((cell[1], cell[2])) if cell else None
         return f'<a href="{address}">{text}</a>' if address else text
+
+
+def unbroken(text: str) -> str:
+    """The text with its formulas joined, so that no line ends inside one.
+
+    >>> unbroken("With ε = 0 a step is 0.5 lr: take it").replace("\N{NO-BREAK SPACE}", "~")
+    'With ε~=~0 a step is 0.5~lr: take it'
+    """
+    return IN_A_FORMULA.sub("\N{NO-BREAK SPACE}", text)
 
 
 def room(text: str) -> str:

@@ -44,6 +44,29 @@
   }
   for (const text of all("p, li, td, pre"))
     if (parseFloat(getComputedStyle(text).fontSize) < 15) wrong.push(`${name(text)} is too small to read`);
+  // a formula stays on its line: in words what stands beside a sign, and what MathJax set; code too
+  const glyphs = (element) =>
+    [...element.childNodes].flatMap((node) => {
+      if (node.nodeType === Node.TEXT_NODE)
+        return node.data.split("").map((letter, i) => {
+          const range = new Range();
+          range.setStart(node, i);
+          range.setEnd(node, i + 1);
+          return { letter, left: box(range).left, alone: node.data === letter };
+        });
+      if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".spoken, .notes")) return [];
+      return node.matches(".formula") ? [{ letter: "formula", left: box(node).left }] : glyphs(node);
+    });
+  for (const text of all("h1, h2, p, li, td, th")) {
+    const row = glyphs(text).filter(({ letter }) => letter.trim());
+    for (const [i, { letter, alone, left }] of row.entries())
+      if (/^[=≈≠<>≤≥≪≫+−×]$/.test(letter) && !alone)
+        if (row[i - 1]?.left >= left || row[i + 1]?.left <= left) wrong.push(`${name(text)} breaks at ${letter}`);
+  }
+  for (const piece of all("code, .formula").filter((each) => each.closest("p, li, td"))) {
+    if (piece.getClientRects().length > 1) wrong.push(`${name(piece)} breaks`);
+    if (box(piece).right > box(piece.closest("p, li, td")).right + 1) wrong.push(`${name(piece)} sticks out`);
+  }
   if (slide.querySelector("mjx-merror, merror")) wrong.push("a formula is refused");
   for (const text of all("h1, h2, p, li, td")) {
     const words = text.cloneNode(true);

@@ -176,6 +176,28 @@ FAULTS = {
         "s.querySelector('.formula').append(document.createElement('merror'))",
         "refused",
     ),
+    "a formula in words that breaks": (
+        "valley",
+        "s.querySelector('.words p').outerHTML = '<p style=\"width: 1px\">ε = 0</p>'",
+        "breaks at =",
+    ),
+    "a formula that breaks": (
+        "first-step",
+        "s.querySelector('p .formula').innerHTML = '<span style=\"white-space: normal\">1 '"
+        " + '+ 1 '.repeat(200) + '</span>'",
+        '" breaks',
+    ),
+    "code that breaks": (
+        "valley",
+        "s.querySelector('.words p').innerHTML = '<code style=\"white-space: normal\">' "
+        "+ 'eps - '.repeat(30) + '</code>'",
+        "breaks",
+    ),
+    "a formula that sticks out": (
+        "valley",
+        "s.querySelector('p:has(.formula)').style.width = '40px'",
+        "sticks out",
+    ),
     "an empty slide": (
         "valley",
         "s.querySelectorAll('.of-cell').forEach(c => c.remove())",
