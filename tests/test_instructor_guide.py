@@ -8,6 +8,7 @@ import pytest
 
 import guide
 import notebooks
+import renewal
 from adamlib.exercises import all_exercises, check
 from notebook_rules import stored
 
@@ -84,6 +85,20 @@ def cell_of(target: str):
 
 def test_the_generated_parts_are_up_to_date():
     assert guide.main(["--check"]) == 0
+
+
+def test_a_page_that_is_out_of_date_is_named_and_written_only_without_check(tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("old", encoding="utf-8")
+    assert renewal.main(["--check"], page, str.upper, "make it") == 1
+    assert capsys.readouterr().out == "page.md is out of date: make it\n"
+    assert page.read_text(encoding="utf-8") == "old"
+    with pytest.raises(SystemExit, match="--chek.*expected --check"):
+        renewal.main(["--chek"], page, str.upper, "make it")
+    assert page.read_text(encoding="utf-8") == "old"
+    assert renewal.main([], page, str.upper, "make it") == 0
+    assert page.read_text(encoding="utf-8") == "OLD"
+    assert renewal.main(["--check"], page, str.upper, "make it") == 0
 
 
 def test_there_are_three_plans_on_four_days():

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 
 import notebooks
+import renewal
 from adamlib.exercises import find, source
 from adamlib.exercises.verdicts import verdict
 
@@ -283,15 +284,13 @@ def schedules() -> str:
 PARTS = {"course": schedules, "checks": exercises}
 
 
+def renewed(text: str) -> str:
+    """The guide with its generated parts written anew."""
+    return GENERATED.sub(lambda found: "\n" + PARTS[found[1]]() + "\n", text)
+
+
 def main(arguments: list[str]) -> int:
-    old = GUIDE.read_text(encoding="utf-8")
-    new = GENERATED.sub(lambda found: "\n" + PARTS[found[1]]() + "\n", old)
-    if arguments == ["--check"]:
-        if old != new:
-            print("docs/instructor_guide.md: schedules or exercises are out of date: make guide")
-        return int(old != new)
-    GUIDE.write_text(new, encoding="utf-8", newline="\n")
-    return 0
+    return renewal.main(arguments, GUIDE, renewed, "make guide")
 
 
 if __name__ == "__main__":

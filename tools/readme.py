@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import notebooks
+import renewal
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(?<=<!-- notebooks -->\n).*?(?=<!-- /notebooks -->)", re.DOTALL)
@@ -75,16 +76,13 @@ def table(address: str) -> str:
     return text + elsewhere(address) if address else text
 
 
+def renewed(text: str) -> str:
+    """The README with its table written anew."""
+    return TABLE.sub(lambda _: table(repository()), text)
+
+
 def main(arguments: list[str]) -> int:
-    readme = ROOT / "README.md"
-    old = readme.read_text(encoding="utf-8")
-    new = TABLE.sub(lambda _: table(repository()), old)
-    if arguments == ["--check"]:
-        if old != new:
-            print("README.md: the table of notebooks is out of date: make readme")
-        return int(old != new)
-    readme.write_text(new, encoding="utf-8", newline="\n")
-    return 0
+    return renewal.main(arguments, ROOT / "README.md", renewed, "make readme")
 
 
 if __name__ == "__main__":
