@@ -36,7 +36,7 @@ PIP = $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme guide test-environments test-frameworks test-browser test-slow test-long \
-        lock sbom \
+        lock sbom test-kills \
         test-packages test-upstream fuzz bench site test-site test-lite slides test-slides workshop clean
 
 help:  ## list the commands
@@ -124,6 +124,9 @@ test-long: $(READY)  ## the tests that are marked as slow
 
 fuzz: $(READY)  ## random cases of each kind, other ones each time (FUZZ=50000)
 	@FUZZ=$(or $(FUZZ),50000) $(PY) -m pytest -n logical --dist=worksteal -m fuzz tests $(PYTEST_ARGS)
+
+test-kills: $(READY)  ## a thousand kills of `save`, fifty of jobs; what each found
+	@$(PY) -m pytest -n logical --dist=worksteal -m kills -rP tests/test_kills.py $(PYTEST_ARGS)
 
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
 	@$(PY) -c "import expecttest" 2>/dev/null || $(PIP) expecttest

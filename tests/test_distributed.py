@@ -34,11 +34,11 @@ from adamlib.distributed import (
     examples,
     latest_checkpoint,
     launch,
-    launching,
     load_checkpoint,
     new_model,
     new_optimizer,
     save_checkpoint,
+    torchrun,
     wrap,
 )
 from adamlib.distributed.__main__ import parser
@@ -215,7 +215,7 @@ def two(by_one, folder):
     script = folder / "dies.py"
     script.write_text(DIES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launching, "TORCHRUN", launching.WITHOUT_LIBUV)  # as on Windows
+        patch.setenv("USE_LIBUV", "0")  # as on Windows
         program = (str(script), str(folder))
         return launch(two_process_jobs(folder), max_restarts=2, program=program)
 
@@ -732,9 +732,19 @@ def test_a_store_can_do_without_libuv(monkeypatch):
         "torch.distributed.elastic.rendezvous.c10d_rendezvous_backend"
     )
     monkeypatch.setattr(backend, "TCPStore", backend.TCPStore)  # put back at the end
-    exec(launching.NO_LIBUV, {})
+    torchrun.without_libuv()
     store = backend.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     assert store.libuvBackend is False
+
+
+def test_torchrun_does_not_wait_long_for_what_ignores_sigterm(monkeypatch):
+    api, waited = importlib.import_module("torch.distributed.elastic.multiprocessing.api"), []
+    monkeypatch.setattr(api.PContext, "close", lambda self, sign, timeout: waited.append(timeout))
+    torchrun.close_soon()
+    api.SubprocessContext.close(None)
+    for timeout in (30, 2):
+        api.SubprocessContext.close(None, signal.SIGTERM, timeout)
+    assert waited == [5, 5, 2]
 
 
 # --- the script and its data ----------------------------------------------------------------------

@@ -7,6 +7,7 @@
 ``setup``       join the other processes: `start_process_group`
 ``launching``   `launch`: start it from a notebook, by torchrun
 ``lifeline``    no process outlives the one that started it
+``torchrun``    torchrun itself, with that, and with less patience
 ``guarded``     so it is for any script or module: run it by this one
 ``__main__``    the script that torchrun starts
 ==============  =================================================================

@@ -20,19 +20,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_
 LINES_OF_AN_ERROR = 25
 SECONDS_TO_END = 10.0  # for what is stopped, or whose parent has died
 GUARDED = ("-m", "adamlib.distributed.guarded")  # nothing outlives the process that started it
-# torch for Windows is built without libuv, and torchrun asks for it all the same: pytorch issue
-# 148283
-NO_LIBUV = (
-    "import functools, torch.distributed.elastic.rendezvous.c10d_rendezvous_backend as backend; "
-    "backend.TCPStore = functools.partial(backend.TCPStore, use_libuv=False)"
-)
-WITHOUT_LIBUV = (
-    "-c",
-    "from adamlib.distributed.lifeline import end_with_parent; end_with_parent(); "
-    f"{NO_LIBUV}; from torch.distributed.run import main; main()",
-)
-WITH_LIBUV = (*GUARDED, "-m", "torch.distributed.run")
-TORCHRUN = WITHOUT_LIBUV if sys.platform == "win32" else WITH_LIBUV
+TORCHRUN = ("-m", "adamlib.distributed.torchrun")
 
 
 def launch(
@@ -86,7 +74,8 @@ def launch(
     -----
     Each process computes with one thread, so that the bits do not depend on the number of cores.
 
-    When torchrun dies, or the process that called this, all processes of the jobs end.
+    When torchrun dies, or the process that called this, all processes of the jobs end. When one of
+    these dies, the others are asked to end, and killed five seconds later.
     """
     check_count("processes", processes, 1)
     if not jobs:
@@ -112,8 +101,8 @@ def _run(command: list[str], seconds: float) -> tuple[subprocess.Popen[str], str
     # addresses in it (pytorch issue 135712, reported for 2.5 and closed; in 2.13 torchrun still
     # makes it only once); this makes a new one for each start.
     settings["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
-    if TORCHRUN is WITHOUT_LIBUV:
-        settings["USE_LIBUV"] = "0"  # the same for the processes
+    if sys.platform == "win32":
+        settings["USE_LIBUV"] = "0"  # torch for Windows is built without it
     with subprocess.Popen(
         command,
         env=os.environ | settings | lifeline.for_children(),
