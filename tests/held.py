@@ -335,6 +335,15 @@ def with_adam(parameters, grads, v, s, t, learning_rate=0.01):
     return parameters, v, s
 
 
+def coroutine(x, lr=0.01):
+    m = v = t = 0
+    while True:
+        g = yield x
+        t += 1
+        change, m, v = moved(m, v, g, t, lr)
+        x = x - change
+
+
 MEMORY = {}
 STEPS = 0
 

@@ -165,6 +165,106 @@ def test_what_leaves_adam_later_is_not_called_adam(cls, where):
         assert f"{first}{where}." in str(answer)
 
 
+class Scheduled(Plain):
+    """Its rate follows ``rate``, in units of lr."""
+
+    def __init__(self, lr=0.01):
+        super().__init__(lr)
+
+    def change(self, p, g, m, v):
+        return super().change(p, g, m, v) * self.rate()
+
+
+class WarmedUp(Scheduled):
+    def rate(self):
+        return min(1.0, self.t / 100)
+
+
+class WarmedUpForLong(Scheduled):
+    def rate(self):
+        return min(1.0, self.t / 2000)
+
+
+class Halved(Scheduled):
+    """As torch's StepLR."""
+
+    def rate(self):
+        return 0.5 ** ((self.t - 1) // 100)
+
+
+class ToACosine(Scheduled):
+    def rate(self):
+        rest = 0.5 * (1 + math.cos(math.pi * (self.t - 50) / 950))
+        return self.t / 50 if self.t < 50 else rest
+
+
+@pytest.mark.parametrize(
+    "cls, says, lr",
+    [
+        (WarmedUp, "grows by 0.01 of its largest value at every step, until step 100.", 0.01),
+        (WarmedUpForLong, "in 640 steps its rate came up to 0.0032.", 0.0032),
+        (Halved, "The rate is multiplied by 0.5 every 100 steps, first in step 101.", 0.01),
+        (ToACosine, "until step 50; then it falls along a cosine whose half turn is 950", 0.01),
+    ],
+)
+def test_a_schedule_is_read_off_the_whole_run(cls, says, lr):
+    answer = identify(cls)
+    assert (answer.verdict, answer.names) == ("mistake", ("rate-changes",))
+    assert says in str(answer) and answer.settings.lr == lr
+
+
+def test_where_a_schedule_ends_in_another_rule_it_is_said_in_words():
+    class Leaving(WarmedUp):
+        def change(self, p, g, m, v):
+            return super().change(p, g, m, v) if self.t <= 200 else self.lr * g
+
+    answer = identify(Leaving)
+    assert answer.verdict == "unknown"
+    says = "not quite Adam (The learning rate changes with the steps.), but not in step 201."
+    assert says in str(answer) and "The rate" not in str(answer)
+
+
+class Decayed(Plain):
+    """L2 decay, and the corrections of m stay those of the first step."""
+
+    def __init__(self, lr=0.01, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.02):
+        super().__init__(lr, betas, eps)
+        self.weight_decay = weight_decay
+
+    def step(self, params, grads):
+        super().step(
+            params, [g + self.weight_decay * p for p, g in zip(params, grads, strict=True)]
+        )
+
+    def change(self, p, g, m, v):
+        v_hat = v / (1 - self.betas[1] ** self.t)
+        return self.lr * m / (1 - self.betas[0]) / (np.sqrt(v_hat) + self.eps)
+
+
+class DecayedFast(Decayed):
+    """Decoupled: the balance with a steady gradient is reached early."""
+
+    def __init__(self, lr=0.1, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1):
+        super().__init__(lr, betas, eps, weight_decay)
+
+    def step(self, params, grads):
+        for p in params:
+            p *= 1 - self.lr * self.weight_decay
+        Plain.step(self, params, grads)
+
+
+@pytest.mark.parametrize(
+    "cls, says",
+    [
+        (Decayed, "with a steady gradient 1.9 times as long there, 10 in step 1000."),
+        (DecayedFast, "with a steady gradient 1.91 times as long there, 11 in step 120."),
+    ],
+)
+def test_how_far_steps_are_off_is_not_measured_where_decay_stops_the_right_ones(cls, says):
+    answer = identify(cls)
+    assert answer.names == ("step-frozen-for-m",) and says in str(answer)
+
+
 def test_what_was_looked_at_is_said():
     text = str(identify(Plain))
     assert "Looked at: 640 steps of 8255 numbers" in text

@@ -135,6 +135,7 @@ CASES = {
     "torch partial": (partial(TorchAdam, lr=LR), "", "TorchAdam(params) returns", ALL),
     "config": (held.config_style, "one array", "config_style(w, dw)", {"lr": LR}),
     "initialize_adam": (held.with_adam, "layers", "a dict of arrays", {"lr": LR}),
+    "coroutine": (held.coroutine, "one array", "coroutine(x) returns", {"lr": LR}),
     "globals": (held.of_globals, "one array", "of_globals(theta, grad)", {}),
     "mutable default": (held.kept_in_default, "one array", "kept_in_default(x, g)", {}),
     "transformation": (held.transformation(), "", "its updates are added", {"lr": LR}),

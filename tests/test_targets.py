@@ -10,6 +10,7 @@ import typing
 import numpy as np
 import pytest
 
+from adamlib import identify
 from adamlib.identification.targets import CannotLoad, load
 from bed.entries import ENTRIES
 
@@ -200,6 +201,29 @@ def test_an_object_is_loaded_as_it_is_made(write):
 
 
 # Modules and packages.
+
+
+OWN_NAMES = """
+    import numpy as np
+    def init(weights):
+        zeros = {key: np.zeros_like(w) for key, w in weights.items()}
+        return {"n": 0, "mom": zeros, "var": dict(zeros)}
+    def init_of_nothing_known(): return unknown
+    def init_state(): return unknown
+    def update(weights, grads, state, alpha=0.01):
+        n, new, mom, var = state["n"] + 1, {}, {}, {}
+        for key in weights:
+            mom[key] = 0.9 * state["mom"][key] + 0.1 * grads[key]
+            var[key] = 0.999 * state["var"][key] + 0.001 * grads[key] ** 2
+            root = np.sqrt(var[key] / (1 - 0.999**n)) + 1e-8
+            new[key] = weights[key] - alpha * mom[key] / (1 - 0.9**n) / root
+        return new, {"n": n, "mom": mom, "var": var}
+"""
+
+
+def test_a_function_comes_with_the_one_that_makes_its_state(write):
+    answer = identify(load(write(OWN_NAMES) + ":update").value)
+    assert "pytorch" in answer.names and answer.settings.lr == 0.01
 
 
 def test_a_file_imports_those_beside_it_and_leaves_them_their_names(write):

@@ -23,7 +23,7 @@ from .answers import (
 )
 from .judging import Judgement, choices, dialect_path
 from .observing import LONG, WIDE, Observation
-from .reading import Explanation, Known, Rule, Settings, follow
+from .reading import MISTAKES, Explanation, Known, Rule, Settings, follow
 from .reading.probes import SIZES, STEPS
 from .reading.rules import Correction, inputs
 from .reading.schedules import named
@@ -131,9 +131,10 @@ def unknown_message(found: Judgement, near: "Nearest", rounded: str) -> str:
         least = f"The nearest is {title(near.name)}, in {share:.0%} of them"
         return f"I do not know this rule: {says}. {rounded or least}."
     dialects = [name for name in found.nearest if name in DIALECTS]
-    what = as_had_by(dialects).partition(":")[0] if dialects else ", ".join(found.nearest)
+    what = as_had_by(dialects).partition(":")[0] if dialects else "not quite Adam"
     until = f"On the first {STEPS} steps it is {what}"
-    return f"I do not know this rule. {until}, but not {found.leaves}."
+    wrong = "" if dialects else f" ({' '.join(MISTAKES[name] for name in found.nearest)})"
+    return f"I do not know this rule. {until}{wrong}, but not {found.leaves}."
 
 
 def in_16_bits(seen: Observation, settings: Settings) -> str:
@@ -178,7 +179,7 @@ def details(
             yield worst
         if right.placement != "outside":
             yield f"It stands on {BASES[base_of(found.rule, found.names)]}."
-    if found.rule and found.rule.rates:
+    if found.rule and found.rule.rates and not found.leaves:
         yield schedule(found.rule.rates)
     if not settings and found.verdict == "mistake":
         yield MEND
@@ -196,17 +197,34 @@ def worst_effect(rule: Rule, right: Rule) -> str:
         c and c.clock.startswith(("per", "index")) for c in (rule.corrects_m, rule.corrects_v)
     )
     for words, size in GRADIENTS.items():
+        if size == 0 and right.decay != "none" and found:
+            break  # without a gradient decay alone is seen
         sign = (-1.0) ** np.arange(LAST) if size < 0 else 1.0
         start = np.array([1.0 if size == 0 else 0.0])
         grads = (abs(size) * sign * np.ones(LAST))[:, None]
-        own, wanted = (moved(r, start, grads) for r in (rule, right))
-        ratios = np.where(own == wanted, 1.0, own / np.where(wanted == 0, np.nan, wanted))
+        coupled = size != 0 and rule.decay == right.decay == "L2"  # what joins g is part of it
+        both = [replace(r, weight_decay=0.0) if coupled else r for r in (rule, right)]
+        own, wanted = (moved(r, start, grads) for r in both)
+        with np.errstate(all="ignore"):
+            ratios = np.where(own == wanted, 1.0, own / np.where(wanted == 0, np.nan, wanted))
+        if size > 0 and right.decay != "none":
+            ratios = ratios[: balanced(wanted)]
         if text := effect(ratios, f"{words} in the third parameter" if each else words):
             with np.errstate(all="ignore"):
-                far = np.abs(np.log(np.abs(ratios[[0, LAST // 2, -1]])))
+                far = np.abs(np.log(np.abs(ratios[[0, len(ratios) // 2, -1]])))
             found.append((min(float(np.nan_to_num(far, nan=np.inf).max()), 5.0), text))
     enough = max((far for far, _ in found), default=0.0) / 2
     return next((text for far, text in found if far >= enough), "")
+
+
+def balanced(steps: NDArray) -> int:
+    """From which step on, counted from 0, decay holds the balance of a steady gradient.
+
+    >>> balanced(np.array([1.0, 0.8, 0.2, 0.1])), balanced(np.ones(3))
+    (2, 3)
+    """
+    still = np.abs(steps) < 0.3 * np.abs(steps).max()
+    return int(np.argmax(still)) if still.any() else len(steps)
 
 
 def moved(rule: Rule, start: NDArray, grads: NDArray) -> NDArray:
@@ -233,6 +251,8 @@ def remarks(seen: Observation, found: Judgement, told: Known, known: Known) -> I
         wanted, acts = getattr(known, name), getattr(best.settings, name)
         default = getattr(seen.defaults, name)
         text = f"it behaves as {written(name, acts)}"
+        if name == "lr" and found.rule and (rates := found.rule.rates) and rates[-1] == max(rates):
+            text = f"in {len(rates)} steps its rate came up to {acts:g}"
         if name not in told.given():
             yield f"Its default is {written(name, wanted)}, but {text}."
             continue

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ..adam import adam_step, init_state
 from ..dialects import DIALECTS
-from .observing import SPIKES, Course, Observation
+from .observing import CLOSURE, SPIKES, Course, Observation
 from .reading import MISTAKES, Explanation, Fit, Known, Probe, Rule, Settings, explain, read
 from .reading.explaining import FIRST, composed
-from .reading.fitting import PRECISIONS, RTOL, off_by, rounding
+from .reading.fitting import PRECISIONS, RTOL, off_by, rated, rounding, shortest
 from .reading.rules import AMSGrad, Decay, Placement, inputs
+from .reading.schedules import CLOSE, named
 from .relatives import RELATIVES, Relative
 
 Verdict = Literal["dialect", "mistake", "unknown"]
@@ -47,8 +48,17 @@ def judge(seen: Observation, known: Known) -> Judgement:
         return Judgement("mistake", ("step-starts-at-0",))
     fits = read(seen.path, seen.probe, [known.betas] if known.betas else [])
     fits = [snapped(fit, seen, known) for fit in fits if is_adam(fit.rule)]
+    return judged([prolonged(fit, seen) if fit.rule.rates else fit for fit in fits], seen, known)
+
+
+def judged(fits: Sequence[Fit], seen: Observation, known: Known, prolong: bool = True) -> Judgement:
+    """Find what fits, of rules that take the path of the probe.
+
+    With ``prolong`` a rule that leaves it later is tried with a rate that changes.
+    """
     explained = explanations(fits, known)
-    if not explained or explained[0][0].contradicted or len(explained[0][0].slugs) > 2:
+    doubtful = not explained or explained[0][0].contradicted or len(explained[0][0].slugs) > 2
+    if prolong and doubtful:
         explained = explanations(tried(seen, known), known) or explained
     if not explained:
         return relative(seen, known) or Judgement("unknown")
@@ -56,12 +66,16 @@ def judge(seen: Observation, known: Known) -> Judgement:
     if is_rmsprop(fit.rule, known):
         return Judgement("dialect", ("rmsprop",), (best,), fit.rule, fit.precision)
     likely = [(e, f) for e, f in explained if e.cost < best.cost + LIKE]
-    dialects = fitting(seen, likely)
+    dialects = () if fit.rule.rates else fitting(seen, likely)
     mistakes = singles(explained, best, bool(dialects))
     if not dialects and not mistakes:
         mistakes = best.slugs
     names = (*dialects, *mistakes)
     left = leaves(fit, seen)
+    if left and prolong and not fit.rule.rates:
+        changing = prolonged(fit, seen)
+        if is_scheduled(changing.rule.rates) and not leaves(changing, seen):
+            return judged([changing], seen, known, prolong=False)
     plain = dialects or len(best.slugs) == 1 and not best.contradicted
     if (left or not plain) and (found := relative(seen, known)):
         return found
@@ -103,6 +117,25 @@ def snapped(fit: Fit, seen: Observation, known: Known) -> Fit:
         near["betas"] = known.betas
     closer = fits_as_it_is(replace(rule, **near), seen)
     return closer if closer and closer.precision == "float64" else fit
+
+
+def prolonged(fit: Fit, seen: Observation) -> Fit:
+    """Read a rate for every step off the whole run, where there is one: schedules are long."""
+    long = seen.long
+    if long is None:
+        return fit
+    grads = inputs(fit.rule, long.grads, long.index)
+    rule = rated(fit.rule, long.path, grads, long.index)
+    for rtol in (1e-4, 1e-6, 1e-9) if fit.precision == "float32" else (1e-6, 1e-9):
+        short = replace(fit, rule=replace(rule, lr=shortest(rule.lr, rtol)))
+        if not misfits(short, long, grads).any():
+            return short
+    return replace(fit, rule=rule)
+
+
+def is_scheduled(rates: tuple[float, ...]) -> bool:
+    """Whether they follow a schedule, and change before there is a loss to look at."""
+    return bool(named(rates)) and bool(np.ptp(rates[:CLOSURE]) > CLOSE)
 
 
 def is_rmsprop(rule: Rule, known: Known) -> bool:
@@ -260,7 +293,7 @@ def dialect_path(name: str, probe: Probe, settings: Settings, decoupled: bool) -
 def leaves(fit: Fit, seen: Observation) -> str:
     """Say where it leaves the rule that it followed on the probe; "" where it does not."""
     whole, long = seen.whole, seen.long
-    if whole is None or long is None or fit.rule.rates:
+    if whole is None or long is None:
         return ""
     reach = inputs(fit.rule, whole.grads, whole.index)
     wrong = misfits(fit, whole, reach)

@@ -118,6 +118,18 @@ class Script:
                 self.leave_out_call(s.node, s.cell)
         return chosen
 
+    def with_states(self, chosen: Sequence[Statement]) -> list[Statement]:
+        """Add the functions that make a state, where they need nothing further."""
+        known = set(dir(builtins)).union(*(s.binds for s in chosen))
+        return [
+            s
+            for s in self.statements
+            if any(s is c for c in chosen)
+            or isinstance(s.node, ast.FunctionDef)
+            and makes_a_state(s.node.name)
+            and s.uses <= {*known, s.node.name}
+        ]
+
     def chosen(self, names: set[str], first: Sequence[Statement] = ()) -> list[Statement]:
         """Grow a set of statements until none needs another."""
         names = set(names)
@@ -131,6 +143,17 @@ class Script:
                     names |= s.uses
                     grown = True
         return [s for i, s in enumerate(self.statements) if i in taken]
+
+
+def makes_a_state(name: str) -> bool:
+    """Whether a function is called as one that makes an optimizer's state.
+
+    >>> [makes_a_state(name) for name in ("init", "init_adam", "init_weights")]
+    [True, True, False]
+    """
+    name = name.lower().strip("_")
+    of_state = any(word in name for word in ("adam", "state", "opt", "moment"))
+    return name in ("init", "initialize", "initialise") or "init" in name and of_state
 
 
 def analysed(node: ast.stmt, cell: int) -> Statement:

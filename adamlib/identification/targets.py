@@ -104,6 +104,8 @@ def load_file(path: Path, name: str) -> Loaded:
     chosen = script.needed_by(first)
     if not chosen:
         raise CannotLoad(unbound(path, first, script, broken))
+    if any(isinstance(s.node, ast.FunctionDef) and s.node.name == first for s in chosen):
+        chosen = script.with_states(chosen)
     numbers = {statement.cell for statement in chosen}
     package = make_importable(path)
     nodes = {n: [s.node for s in chosen if s.cell == n] for n in numbers}

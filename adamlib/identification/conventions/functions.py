@@ -3,11 +3,12 @@
 import copy
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..needed import makes_a_state
 from .base import OF_THE_CALL, Arrays, CannotTell, Convention, Misfit, Step
 from .calls import Call, Values, here, steps_of
 from .classes import driven, forms_of
@@ -123,12 +124,11 @@ def state_of(x: Any, call: Call, held: Any, arrays: Arrays, reading: Reading) ->
 
 
 def initialised(x: Any, missing: list[str], held: Any, form: Form) -> Values:
-    """Ask the init function beside it, as init_state or initialize_adam, for the state."""
+    """Ask the init function beside it, as init, init_state or initialize_adam, for the state."""
     found = [
         f
         for name, f in getattr(plain(x), "__globals__", {}).items()
-        if "init" in name.lower()
-        and any(word in name.lower() for word in ("adam", "state", "opt", "moment"))
+        if makes_a_state(name)
         and inspect.isfunction(f)
         and f.__module__ == plain(x).__module__
         and len([a for a in arguments_of(f) if a.required]) <= 1
@@ -227,6 +227,11 @@ def class_within(x: Any) -> type | None:
     return classes[0] if len(classes) == 1 else None
 
 
+def sender(generator: Generator[Any, Any, Any]) -> Callable[[Any], Any]:
+    """A function that sends a generator the gradients."""
+    return lambda grads: generator.send(grads)
+
+
 def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
     """Return what begins a run of whatever a factory makes of NumPy parameters."""
 
@@ -240,6 +245,9 @@ def numpy_run(make: Any, form: Form, kind: str | None) -> Any:
             now.around = inner.around
             with now.around():
                 return inner.run(arrays, now)
+        if inspect.isgenerator(made):
+            next(made)  # it waits for the first gradient
+            made = sender(made)
         if inspect.isroutine(made) or not step_method(made) and callable(made):
             roles = roles_of(arguments_of(made), Reading(), holds=True) or {"grads": "gradients"}
             call = Call(made, roles, form, placed=False, meaning="value")
