@@ -75,6 +75,21 @@ def test_what_is_there_is_never_overwritten(course):
     assert (course / "work" / "05_new.ipynb").exists()
 
 
+def test_the_copy_may_be_written_where_the_course_may_not(course):
+    folders = [course / "notebooks", course / "notebooks" / "data"]
+    for path in [*course.glob("notebooks/*.*"), *course.glob("notebooks/data/*.py"), *folders]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    lab.make_work(course, course)
+    for path in folders:  # pytest removes them
+        path.chmod(0o755)
+    made = [course / "work", *(course / "work").rglob("*")]
+    assert len(made) == 6 and all(path.stat().st_mode & 0o200 for path in made)
+    (course / "notebooks" / "data" / "later.py").write_text("")
+    (course / "work").chmod(0o700)
+    lab.make_work(course, course)
+    assert (course / "work").stat().st_mode & 0o777 == 0o700  # the reader's own stays as it was
+
+
 def test_reset_keeps_the_old_copies(course, capsys):
     for answer in ("first", "second"):
         lab.make_work(course, course)

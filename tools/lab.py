@@ -24,15 +24,22 @@ IGNORED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__", "conftest.
 
 
 def copy_missing(source: Path, target: Path) -> list[Path]:
-    """Copy the files that target lacks and return them; what is there is never overwritten."""
+    """Copy the files that target lacks and return them; what is there is never overwritten.
+
+    The copies belong to whoever makes them: they may be written where the originals may not.
+    """
+    target.mkdir(parents=True, exist_ok=True)
     copied = []
-
-    def copy(old: str, new: str) -> None:
-        if not os.path.exists(new):
-            shutil.copy2(old, new)
-            copied.append(Path(new))
-
-    shutil.copytree(source, target, ignore=IGNORED, copy_function=copy, dirs_exist_ok=True)
+    ignored = IGNORED(str(source), os.listdir(source))
+    for path in sorted(source.iterdir()):
+        if path.name in ignored:
+            continue
+        new = target / path.name
+        if path.is_dir():
+            copied += copy_missing(path, new)
+        elif not new.exists():
+            shutil.copyfile(path, new)
+            copied.append(new)
     return copied
 
 
