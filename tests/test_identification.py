@@ -12,6 +12,7 @@ import adams
 from adamlib import DIALECTS, adam_step, identification, identify, init_state
 from adamlib.identification import MISTAKES, RELATIVES
 from adamlib.identification.reading import explaining
+from covering import covering
 
 USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 SETTINGS = (
@@ -59,7 +60,7 @@ def configurations():
                 yield name, setting, amsgrad, 0.01, True
 
 
-@pytest.mark.parametrize("name, setting, amsgrad, decay, decoupled", list(configurations()))
+@pytest.mark.parametrize("name, setting, amsgrad, decay, decoupled", covering(configurations()))
 def test_every_dialect_has_its_name(name, setting, amsgrad, decay, decoupled):
     options = dict(**setting, weight_decay=decay, amsgrad=amsgrad)
     found = on_the_probe(from_dialect(name, decoupled_weight_decay=decoupled, **options), **options)
@@ -155,12 +156,15 @@ def test_the_first_difference_can_be_checked_by_hand():
     assert difference.gradients == (1.0,)
 
 
-@pytest.mark.parametrize(
-    "options", [dict(foreach=False), dict(foreach=True), dict(fused=True)], ids=str
+TORCHS = itertools.product(
+    (torch.optim.Adam, torch.optim.AdamW),
+    (dict(foreach=False), dict(foreach=True), dict(fused=True)),
+    (0.0, 0.01),
+    (False, True),
 )
-@pytest.mark.parametrize("decay", [0.0, 0.01])
-@pytest.mark.parametrize("amsgrad", [False, True])
-@pytest.mark.parametrize("cls", [torch.optim.Adam, torch.optim.AdamW])
+
+
+@pytest.mark.parametrize("cls, options, decay, amsgrad", covering(TORCHS))
 def test_torch_is_pytorch(cls, options, decay, amsgrad):
     told = dict(**USUAL, weight_decay=decay, amsgrad=amsgrad)
     found = identify(lambda params: cls(params, **told, **options), **told)

@@ -12,6 +12,7 @@ from adamlib.identification.judging import judge
 from adamlib.identification.observing import Observation
 from adamlib.identification.reading import Known, Settings, explain, follow, make_probe, read
 from adamlib.identification.reading.explaining import AVERAGES, FIRST, PLACES, composed
+from covering import covering
 
 USUAL = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 UNUSUAL = dict(lr=0.1, betas=(0.5, 0.9), eps=1e-3)
@@ -138,31 +139,38 @@ ALSO_RIGHT = ("no-bias-correction", "eps-inside-root")  # BERT's, fast.ai's less
 
 def single_mistakes():
     """Every row of the catalogue on every form, with each decay, with AMSGrad and without."""
-    table = {**AVERAGES, **PLACES}
-    for slug, form, decay, amsgrad in itertools.product(table, FORMS, DECAYS, MAXIMA):
-        own = {name for way in table[slug][1] for name in way}
+    slugs = (*AVERAGES, *PLACES)
+    for slug, form, decay, amsgrad in itertools.product(slugs, FORMS, DECAYS, MAXIMA):
+        own = changed_by(slug)
         if "placement" in own and form != "outside" or "decay" in own and decay != "none":
             continue
         if "amsgrad" in own and amsgrad != "none" or slug == "step-starts-at-0":  # NaN from step 1
             continue
-        settings = Settings(
-            **USUAL,
-            weight_decay=0.01 if decay != "none" or "decay" in own else 0.0,
-            amsgrad=amsgrad != "none" or "amsgrad" in own,
-        )
-        for number, rule in enumerate(composed([slug], settings, form, decay, amsgrad)):
+        settings = settings_of(slug, decay, amsgrad)
+        for number, _ in enumerate(composed([slug], settings, form, decay, amsgrad)):
             if (slug, form) not in RIGHT_THERE or number:
                 name = f"{slug} {number}, {form}, {decay}, {amsgrad}"
-                yield pytest.param(slug, rule, settings, id=name)
+                yield pytest.param((slug, number), form, decay, amsgrad, id=name)
 
 
-SINGLE = list(single_mistakes())
-SOME = random.Random(0).sample(SINGLE, 80)
-REST = [pytest.param(*p.values, id=p.id, marks=pytest.mark.slow) for p in SINGLE if p not in SOME]
+def changed_by(slug):
+    return {name for way in {**AVERAGES, **PLACES}[slug][1] for name in way}
 
 
-@pytest.mark.parametrize("slug, rule, settings", SOME + REST)
-def test_every_mistake_is_named_on_every_form(slug, rule, settings):
+def settings_of(slug, decay, amsgrad):
+    own = changed_by(slug)
+    return Settings(
+        **USUAL,
+        weight_decay=0.01 if decay != "none" or "decay" in own else 0.0,
+        amsgrad=amsgrad != "none" or "amsgrad" in own,
+    )
+
+
+@pytest.mark.parametrize("mistake, form, decay, amsgrad", covering(single_mistakes(), together=1))
+def test_every_mistake_is_named_on_every_form(mistake, form, decay, amsgrad):
+    slug, number = mistake
+    settings = settings_of(slug, decay, amsgrad)
+    rule = [*composed([slug], settings, form, decay, amsgrad)][number]
     with np.errstate(all="ignore"):
         path = follow(rule, PROBE.start, PROBE.grads, PROBE.index)
     found = judge(Observation(PROBE, path), Known(**vars(settings)))
@@ -170,10 +178,10 @@ def test_every_mistake_is_named_on_every_form(slug, rule, settings):
     assert found.verdict == "mistake" or slug in ALSO_RIGHT
 
 
-@pytest.mark.parametrize("told", [False, True])
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("count", [1, 10, 37])
-@pytest.mark.parametrize("frozen", ["mv", "m", "v"])
+FROZEN = itertools.product(("mv", "m", "v"), (1, 10, 37), FORMS, (False, True))
+
+
+@pytest.mark.parametrize("frozen, count, form, told", covering(FROZEN))
 def test_a_step_count_that_stays_at_any_number_is_told(frozen, count, form, told):
     """The steps alone are those of an Adam without corrections at another rate."""
 

@@ -439,10 +439,11 @@ def _made(rule: Rule, way: dict[str, Any]) -> bool:
 def _explain_averages(rule: Rule, known: Known, most: int) -> "list[tuple[Explanation, Normal]]":
     """Explain the averages, the corrections, lr and eps."""
     found: list[tuple[Explanation, Normal]] = []
+    tries = _betas(rule, known)
     for count in range(most + 1):
         for slugs, written in (*_written(count), *(_frozen_at(rule, known) if count == 1 else ())):
             if written.may_be(rule):
-                found += _as_written(rule, known, slugs, written)
+                found += _as_written(rule, known, tries, slugs, written)
         if count and found and min(e.cost for e, _ in found) < count + 1:
             break
     return found
@@ -468,22 +469,25 @@ def _frozen_at(rule: Rule, known: Known) -> "Iterator[tuple[tuple[str], Written]
     n = np.arange(1, 10001)
     left1, left2 = beta1**n, beta2**n
     c1, c2 = 1 - left1, (1 - left2) ** rule.power
-    enough = (left1 > 1e-3) | (left2 > 1e-3)  # of a correction is left
-    for slug, of_lr, clocks in (
-        ("step-frozen", c2 / c1, ("clock_m", "clock_v")),
-        ("step-frozen-for-m", 1 / c1, ("clock_m",)),
-        ("step-frozen-for-v", c2, ("clock_v",)),
+    for slug, of_lr, left, clocks in (
+        ("step-frozen", c2 / c1, np.maximum(left1, left2), ("clock_m", "clock_v")),
+        ("step-frozen-for-m", 1 / c1, left1, ("clock_m",)),
+        ("step-frozen-for-v", c2, left2, ("clock_v",)),
     ):
-        same = np.isclose(known.lr * of_lr, rule.lr, 1e-6, 0) & enough
-        for count in set(n[same].tolist()) - set(FROZEN):
+        same = np.isclose(known.lr * of_lr, rule.lr, 1e-6, 0)
+        for count in set(n[same & (left > 1e-3)].tolist()) - set(FROZEN):  # so much is corrected
             yield (slug,), Written(**dict.fromkeys(clocks, f"frozen {count}"))  # type: ignore[arg-type]
 
 
 def _as_written(
-    rule: Rule, known: Known, slugs: tuple[str, ...], written: Written
+    rule: Rule,
+    known: Known,
+    tries: Sequence[tuple[float, float]],
+    slugs: tuple[str, ...],
+    written: Written,
 ) -> "Iterator[tuple[Explanation, Normal]]":
-    """Explain them by what somebody may have written, if it comes to the same."""
-    for betas in _betas(rule, known):
+    """Explain them by what somebody may have written with one of these betas."""
+    for betas in tries:
         normal = written.normal(rule, betas)
         if normal is None or not _same(normal, rule):
             continue
@@ -500,11 +504,17 @@ def _as_written(
             told = getattr(known, name)
             if name == "eps" and rule.placement in ("missing", "none"):
                 continue  # there is none
-            if told is not None and not np.allclose(getattr(e.settings, name), told, 1e-6, 0):
+            if told is not None and not _as_told(getattr(e.settings, name), told):
                 e = e.more(contradicted=name)
         if known.eps is None and rule.eps == 0 and rule.placement == "outside":
             e = replace(e, cost=e.cost + 1.5)  # rather forgotten than meant
         yield e, normal
+
+
+def _as_told(number: Any, told: Any) -> bool:
+    """Whether a number, or each of two, is the one that was told."""
+    pairs = zip(number, told, strict=True) if isinstance(told, tuple) else [(number, told)]
+    return all(close(a, b) for a, b in pairs)
 
 
 def _same(normal: Normal, rule: Rule) -> bool:

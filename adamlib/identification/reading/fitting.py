@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .rules import Rule, Run, follow, inputs
+from .rules import Rule, Run, follow_all, inputs
 
 RTOL, RTOL32 = 1e-9, 1e-6  # of a step, in float64 and in float32
 PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24}
@@ -117,12 +117,9 @@ def polished(
         a, c = (max(0.0, float(1 - np.exp(y))) for y in x[-2:])
         return with_numbers(rule, (a, c), numbers)
 
-    def steps(x: NDArray, last: int) -> NDArray:
-        return np.diff(follow(built(x), path[0], grads[:last], index), axis=0)
-
     for last in rows:
-        here = steps(x, last)
-        moved = [steps(x + 1e-6 * row, last) for row in np.eye(len(x))]
+        tries = [built(y) for y in (x, *(x + 1e-6 * np.eye(len(x))))]
+        here, *moved = np.diff(follow_all(tries, path[0], grads[:last], index), axis=1)
         off = (taken[:last] - here) * weight[:last]
         fine = np.isfinite(off) & np.isfinite(moved).all(axis=0) & (np.abs(off) < 0.3)
         slope = np.array([((m - here) * weight[:last])[fine] / 1e-6 for m in moved]).T

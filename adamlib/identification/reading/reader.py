@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .fitting import PRECISIONS, Fit, fitted, off_by, polished, rated, rounding
 from .probes import QUIET, SIZES, STEPS, Probe
-from .rules import AMSGrad, Correction, Decay, Placement, Rule, Run, follow, inputs
+from .rules import AMSGrad, Correction, Decay, Placement, Rule, Run, follow, follow_all, inputs
 from .schedules import named
 
 ROUGH = 1e-3  # how closely a number must be read before it is polished
@@ -153,12 +153,9 @@ class Reader:
 
         def ratios(betas: NDArray) -> NDArray:
             """Those of several pairs of betas at once, beside each other: one row for each."""
-            each = [np.repeat(column, len(columns)) for column in betas.T]
-            rule = replace(blank, betas=(each[0], each[1]))  # type: ignore[arg-type]
-            start = np.zeros(len(each[0]))
-            wide = np.tile(grads, len(betas))
-            way = np.diff(follow(rule, start, wide, np.zeros(len(start), int)), axis=0)
-            way = way.reshape(rows, len(betas), len(columns)).transpose(1, 0, 2)
+            rules = [replace(blank, betas=(a, c)) for a, c in betas]
+            start, index = np.zeros(len(columns)), np.zeros(len(columns), int)
+            way = np.diff(follow_all(rules, start, grads, index), axis=1)
             found = (way / way[:, :, :1])[:, mask & ~nothing]
             found[(np.isnan(way) & ~nothing)[:, mask].any(axis=1)] = np.nan
             return found
@@ -389,14 +386,12 @@ class Reader:
         for kind in COUPLED:
             bare = replace(rule, decay=kind, input="given")
             trials = [replace(bare, weight_decay=float(-w if grows else w)) for w in WEIGHT_DECAYS]
-            offs = []
-            for trial in trials:
-                off = np.abs(self._steps(trial, self.probe.start[at], grads, index) - steps)
-                off /= np.abs(steps) + 1e-300
-                offs.append(float(np.nanmean(np.minimum(off, 2.0))))
+            way = follow_all(trials, self.probe.start[at], grads, index, self.count)
+            off = np.abs(np.diff(way, axis=1) - steps) / (np.abs(steps) + 1e-300)
+            offs = np.nanmean(np.minimum(off, 2.0), axis=(1, 2))
             best = int(np.argmin(offs))
             near = self.polished(replace(trials[best], input=rule.input), (8, 8, 8))
-            found.append((offs[best], near))
+            found.append((float(offs[best]), near))
         return [r for _, r in sorted(found, key=lambda f: f[0])]
 
     def _decoupled(self, rule: Rule) -> list[Rule]:

@@ -1,6 +1,7 @@
 """The rule of Adam with every choice in the open, and the way that it takes over a probe."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -156,7 +157,7 @@ class Run:
         rule = self.rule
         lr, decay = rule.lr, rule.weight_decay
         if rule.rates:
-            lr *= rule.rates[min(self.t, len(rule.rates)) - 1]
+            lr = lr * rule.rates[min(self.t, len(rule.rates)) - 1]
         c1, c2 = self.c1[self.t - 1], self.c2[self.t - 1]
 
         theta = self.theta
@@ -307,7 +308,26 @@ def follow(rule: Rule, start: NDArray, grads: NDArray, index: NDArray, count: in
 
     ``count`` is the number of parameters, where ``index`` does not reach the last.
     """
-    run = Run(rule, start, index, count or int(index.max()) + 1, len(grads))
+    return follow_all([rule], start, grads, index, count)[0]
+
+
+def follow_all(
+    rules: Sequence[Rule], start: NDArray, grads: NDArray, index: NDArray, count: int = 0
+) -> NDArray:
+    """Run rules that differ in their numbers only, side by side: (rules, steps + 1, numbers)."""
+
+    def beside(numbers: Sequence[float]) -> Any:
+        return numbers[0] if len(numbers) == 1 else np.repeat(numbers, len(start))
+
+    rule = replace(
+        rules[0],
+        input="given",
+        betas=tuple(beside(betas) for betas in zip(*(r.betas for r in rules), strict=True)),
+        **{n: beside([getattr(r, n) for r in rules]) for n in ("lr", "eps", "weight_decay")},
+    )
+    here, many = np.tile(start, len(rules)), np.tile(index, len(rules))
+    run = Run(rule, here, many, count or int(index.max()) + 1, len(grads))
     with np.errstate(all="ignore"):
-        effective = inputs(rule, grads, index)
-        return np.array([start, *(run.step(grad) for grad in effective)])
+        reach = np.concatenate([inputs(r, grads, index) for r in rules], axis=1)
+        way = np.array([here, *(run.step(grad) for grad in reach)])
+    return way.reshape(len(way), len(rules), len(start)).swapaxes(0, 1)
