@@ -117,7 +117,7 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
-test-slow: test-long test-lite test-packages test-upstream test-environments  ## what takes minutes and is run every night
+test-slow: test-long test-lite test-frameworks test-packages test-upstream test-environments  ## what takes minutes and is run every night
 
 test-long: $(READY)  ## the tests that are marked as slow
 	@$(PY) -m pytest -n logical -m slow tests
