@@ -35,9 +35,9 @@ PIP = $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -
 .DEFAULT_GOAL := help
 .PHONY: help set-up lab lab-reset edit test lint lint-code lint-types \
         lint-spelling lint-notebooks lint-files \
-        notebooks notebooks-normal readme guide test-environments test-frameworks test-browser test-slow test-long \
+        notebooks notebooks-normal readme guide test-everywhere test-frameworks test-browser test-slow test-long \
         lock sbom test-kills \
-        test-packages test-upstream fuzz bench site test-site test-lite slides test-slides workshop clean
+        test-packages test-upstream fuzz bench site test-site test-lite test-hub slides test-slides workshop clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,8 +98,8 @@ readme: $(READY)  ## write the README's table from the first cells of the notebo
 guide: $(READY)  ## write the plans and the exercises of docs/instructor_guide.md
 	@$(PY) tools/guide.py
 
-test-environments: $(READY)  ## the notebooks with other threads and instruction sets
-	@$(PY) tools/environments.py
+test-everywhere: $(READY)  ## the notebooks in other environments, a row each (ROWS="locale-de umlauts", NOTEBOOKS=...)
+	@$(PY) tools/environments.py $(ROWS) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 
 test-frameworks: $(READY)  ## the dialects beside the real libraries (one more GB in .venv)
 ifdef READY
@@ -117,7 +117,7 @@ test-browser: $(READY)  ## `make lab` driven with Chromium; pictures in screensh
 	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
 	@$(PY) tests/browser/browser.py $(SCREENSHOTS) $(NOTEBOOKS)
 
-test-slow: test-long test-lite test-frameworks test-packages test-upstream test-environments  ## what takes minutes and is run every night
+test-slow: test-long test-lite test-hub test-frameworks test-packages test-upstream  ## what takes minutes and is run every night
 
 test-long: $(READY)  ## the tests that are marked as slow
 	@$(PY) -m pytest -n logical -m slow tests
@@ -151,6 +151,12 @@ test-site: site  ## every page of it in Chromium: links, mathematics, width, acc
 test-lite: $(READY)  ## notebook 00 run through in JupyterLite, in Chromium, with a Pyodide from PyPI
 	@$(PY) -c "import playwright, jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || $(PIP) -e ".[site,lite,browser]"
 	@$(PY) -m pytest -m slow tests/site/test_lite.py $(PYTEST_ARGS)
+
+test-hub: $(READY)  ## a JupyterHub spawns the course, read-only and behind a prefix (needs Node.js)
+ifdef READY
+	@$(PY) -c "import jupyterhub" 2>/dev/null || $(PIP) -e ".[hub]"
+endif
+	@$(PY) -m pytest tests/hub $(PYTEST_ARGS)
 
 slides: $(READY)  ## the notebooks as slides, in build/slides (needs Node.js)
 	@$(PY) docs/slides/build_slides.py

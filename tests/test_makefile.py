@@ -16,6 +16,7 @@ GIVEN = {
     **{name: "1" for name in ("LIGHT", "LITE", "WHEELS")},
     **{"PYTHON": "python3", "PYODIDE": "/a/folder", "PYTEST_ARGS": "-x -k 'a or b'", "FUZZ": "10"},
     **{"JUNIT": "report.xml", "NOTEBOOKS": "notebooks/0*.ipynb", "LAB_ARGS": "--port 8900"},
+    "ROWS": "locale-de umlauts",
 }
 
 

@@ -1,95 +1,111 @@
-"""Run every notebook test with other thread counts and instruction sets.
+"""Run every notebook test in other environments, one setting changed in each: a row each.
 
-The stored outputs must hold on the reader's machine, which has other cores and another processor.
+The stored outputs must hold on the reader's machine, which has another processor, another home
+folder, another Python.
 
-    python tools/environments.py [arguments for pytest, such as -x]
+    python tools/environments.py [ROW ...] [--notebooks PATH ...] [--json FILE]
 """
 
+import argparse
+import json
 import os
-import platform
 import re
-import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pytest_notebook_rules.perturbing import THREADS
+from rows import ROOT, NotHere, Place, Row, rows
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-
-
-def numpy_features() -> tuple[list[str], list[str]]:
-    """The features with code of their own in NumPy that this CPU has: all of them, as AVX512."""
-    config = np.show_config(mode="dicts")["SIMD Extensions"]
-    found = [name for name in config.get("found", []) if name.isidentifier()]
-    # NumPy before 2.4 names single instruction sets, 2.4 groups them: X86_V4 is AVX512
-    return found, [name for name in found if re.match("AVX512|X86_V4", name)]
+__all__ = ["THREADS", "main", "run"]
+UNCHANGED, CHANGED, NOT_HERE = "unchanged", "CHANGED", "not here"
 
 
-def environments() -> dict[str, dict[str, str]]:
-    """Name of each environment → the variables that make it.
+@dataclass
+class Result:
+    """What came of a row."""
 
-    Threads and the instruction sets of torch, NumPy and its matrix products are set together, each
-    in every way: an output that holds on all machines holds for any of their combinations.
-    """
-    every, avx512 = numpy_features()
-    ways = (
-        ("1", "default", "NumPy without AVX2 and AVX512", every, "Prescott"),
-        ("1", "avx2", "NumPy without AVX512", avx512, "Haswell"),
-        ("2", "avx512", "NumPy as it is", [], ""),
-    )
-    found = {}
-    for threads, capability, words, disabled, core in ways:
-        name = f"{threads} thread{'s' * (threads > '1')}, torch with {capability}, {words}"
-        found[name] = dict.fromkeys(THREADS, threads) | {"ATEN_CPU_CAPABILITY": capability}
-        if core and platform.machine() in ("x86_64", "AMD64"):
-            found[name]["OPENBLAS_CORETYPE"] = core
-        if disabled:
-            found[name]["NPY_DISABLE_CPU_FEATURES"] = " ".join(disabled)
-        if threads == "2":
-            found[name]["OMP_WAIT_POLICY"] = "passive"  # a busy machine need not be a slow one
-    return found
+    row: str
+    words: str
+    result: str
+    notebooks: int = 0
+    passed: int = 0
+    seconds: float = 0.0
+    said: str = ""  # why it is not here, or pytest's report
+
+    def line(self) -> str:
+        figures = f"{self.notebooks:3d} notebooks {self.passed:4d} passed {self.seconds:5.0f} s"
+        tail = f": {self.said}" if self.result == NOT_HERE else f"  {figures}"
+        return f"{self.row:18} {self.words:58} {self.result}{tail}"
 
 
-def torch_capability(variables: dict[str, str]) -> str:
-    """What torch really uses there: it ignores what the CPU has not."""
-    code = "import torch; print(torch.backends.cpu.get_cpu_capability())"
-    process = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
-    )
-    return process.stdout.strip() or "torch did not start"
+def probed(place: Place, row: Row) -> None:
+    """Refuse a row whose setting is not in force there."""
+    if row.probe:
+        found = place.start([place.python, "-c", row.probe])
+        last = (found.stdout.strip().splitlines() or ["nothing"])[-1]
+        if found.returncode or (row.prints and last != row.prints):
+            raise NotHere(f"{last!r} is what is used (expected {row.prints!r})")
 
 
-def run(
-    variables: dict[str, str], extra: Sequence[str], notebooks: Path = NOTEBOOKS
-) -> tuple[bool, str]:
-    """Run the notebooks in one environment; pytest's closing line, and its report on failure."""
+def tested(place: Place, notebooks: Sequence[Path]) -> tuple[bool, int, str]:
+    """Run notebooks in a place: whether all is as stored, how many tests passed, the report."""
+    here = [str(place.root / path.relative_to(ROOT)) for path in notebooks]
     # Two notebooks at once with two threads each would mostly wait for one another.
-    at_once = "1" if variables["OMP_NUM_THREADS"] == "2" else "2"
-    command = [sys.executable, "-m", "pytest", "-n", at_once, "-q", str(notebooks), *extra]
-    process = subprocess.run(
-        command, env=os.environ | variables, capture_output=True, text=True, cwd=NOTEBOOKS.parent
-    )
-    lines = process.stdout.strip().splitlines() or [process.stderr]
-    passed = process.returncode == 0
-    return passed, lines[-1] if passed else process.stdout + process.stderr
+    processes = "1" if place.variables.get("OMP_NUM_THREADS") == "2" else "logical"
+    command = [place.python, "-m", "pytest", "-q", "-n", processes, *place.arguments, *here]
+    done = place.start(command)
+    count = re.search(r"(\d+) passed", done.stdout)
+    return done.returncode == 0, int(count[1]) if count else 0, done.stdout
 
 
-def main(extra: Sequence[str] = sys.argv[1:]) -> int:
-    failed = 0
-    for name, variables in environments().items():
-        started = time.perf_counter()
-        passed, summary = run(variables, extra)
-        seconds = time.perf_counter() - started
-        used = f"(torch uses {torch_capability(variables)})"
-        print(f"{'passed' if passed else 'FAILED'}  {name} {used}  {seconds:.0f} s", flush=True)
-        if not passed:
-            print(summary)
-            failed += 1
-    return int(failed > 0)
+def run(name: str, row: Row, notebooks: Sequence[Path]) -> Result:
+    started, result = time.perf_counter(), Result(name, row.words, NOT_HERE)
+    with tempfile.TemporaryDirectory() as folder:
+        mine = Path(folder, "row")
+        mine.mkdir()
+        try:
+            place = row.make(mine)
+            probed(place, row)
+            same, result.passed, said = tested(place, notebooks)
+            result.result, result.notebooks = (UNCHANGED if same else CHANGED), len(notebooks)
+            result.said = "" if same else said
+        except NotHere as reason:
+            result.said = str(reason)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def summary(results: Sequence[Result]) -> str:
+    count = {
+        word: sum(r.result == word for r in results) for word in (UNCHANGED, CHANGED, NOT_HERE)
+    }
+    return ", ".join(f"{number} {word}" for word, number in count.items())
+
+
+def main(arguments: Sequence[str] = sys.argv[1:], known: Mapping[str, Row] | None = None) -> int:
+    known = rows() if known is None else known
+    parser = argparse.ArgumentParser(description="The notebooks in other environments.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(known)}; all")
+    parser.add_argument("--notebooks", nargs="+", type=Path, default=[], help="some; all")
+    parser.add_argument("--json", type=Path, help="write the results to this file too")
+    asked = parser.parse_args(arguments)
+    if unknown := {*asked.rows} - {*known}:
+        parser.error(f"unknown rows: {', '.join(unknown)} (expected some of {', '.join(known)})")
+    paths = [path.resolve() for path in asked.notebooks] or sorted(ROOT.glob("notebooks/*.ipynb"))
+    results = []
+    for name in asked.rows or known:
+        results.append(run(name, known[name], paths))
+        print(results[-1].line(), flush=True)
+        if results[-1].result == CHANGED:
+            print(results[-1].said, flush=True)
+        if asked.json:
+            asked.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + os.linesep)
+    print(summary(results))
+    return int(any(r.result == CHANGED for r in results))
 
 
 if __name__ == "__main__":
