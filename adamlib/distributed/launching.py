@@ -75,7 +75,7 @@ def launch(
     Each process computes with one thread, so that the bits do not depend on the number of cores.
 
     When torchrun dies, or the process that called this, all processes of the jobs end. When one of
-    these dies, the others are asked to end, and killed five seconds later.
+    these dies, the others are asked to end, and killed three seconds later.
     """
     check_count("processes", processes, 1)
     if not jobs:

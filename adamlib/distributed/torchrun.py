@@ -10,7 +10,7 @@ from typing import Any
 
 from .lifeline import end_with_parent
 
-SECONDS_TO_CLOSE = 5  # for processes that are asked to end; torchrun would wait for 30
+SECONDS_TO_CLOSE = 3  # for processes that are asked to end; torchrun would wait for 30
 
 
 def without_libuv() -> None:
