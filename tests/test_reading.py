@@ -150,7 +150,7 @@ def single_mistakes():
         for number, _ in enumerate(composed([slug], settings, form, decay, amsgrad)):
             if (slug, form) not in RIGHT_THERE or number:
                 name = f"{slug} {number}, {form}, {decay}, {amsgrad}"
-                yield pytest.param((slug, number), form, decay, amsgrad, id=name)
+                yield pytest.param(slug, number, form, decay, amsgrad, id=name)
 
 
 def changed_by(slug):
@@ -166,9 +166,10 @@ def settings_of(slug, decay, amsgrad):
     )
 
 
-@pytest.mark.parametrize("mistake, form, decay, amsgrad", covering(single_mistakes(), together=1))
-def test_every_mistake_is_named_on_every_form(mistake, form, decay, amsgrad):
-    slug, number = mistake
+@pytest.mark.parametrize(
+    "slug, number, form, decay, amsgrad", covering(single_mistakes(), together=1)
+)
+def test_every_mistake_is_named_on_every_form(slug, number, form, decay, amsgrad):
     settings = settings_of(slug, decay, amsgrad)
     rule = [*composed([slug], settings, form, decay, amsgrad)][number]
     with np.errstate(all="ignore"):
