@@ -146,7 +146,7 @@ endif
 
 test-site: site  ## every page of it in Chromium: links, mathematics, width, accessibility
 	@$(PY) -c "import playwright" 2>/dev/null || $(PIP) playwright
-	@$(PY) -m pytest tests/site docs/site $(PYTEST_ARGS)
+	@$(PY) -m pytest -n logical --dist=worksteal tests/site docs/site $(PYTEST_ARGS)
 
 test-lite: $(READY)  ## notebook 00 run through in JupyterLite, in Chromium, with a Pyodide from PyPI
 	@$(PY) -c "import playwright, jupyterlite_core, jupyterlite_pyodide_kernel" 2>/dev/null || $(PIP) -e ".[site,lite,browser]"

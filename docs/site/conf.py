@@ -27,6 +27,7 @@ extensions = [
     "extensions.previews",
     "extensions.running",
     "extensions.scripts",
+    "extensions.styles",
 ]
 nb_execution_mode = "off"  # the stored outputs are tests: they are what is shown
 nb_mime_priority_overrides = [("html", "text/plain", 50)]

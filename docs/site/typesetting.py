@@ -10,6 +10,7 @@ TAG = re.compile(r"\\tag\{(\w+)\}")
 SOURCE = re.compile(r' data-(?:latex|semantic-[\w-]+|mjx-texclass)="[^"]*"')
 SHOWN = '<mjx-container aria-hidden="true"'
 FONT = re.compile(r"fonts/(mjx-[\w-]+\.woff2)")
+LOADS = 'format("woff2");'
 FONTS = "node_modules/@mathjax/mathjax-newcm-font/chtml/woff2"
 
 
@@ -49,8 +50,11 @@ class Typesetter:
         return self.known[tex, display]
 
     def write_style(self, folder: Path) -> None:
-        """Write the style sheet for what was typeset, and the fonts that it names."""
-        css = self.ask(css=True)["css"]
+        """Write the style sheet for what was typeset, and the fonts that it names.
+
+        Text does not wait for them: until they are there a formula is shown in another font.
+        """
+        css = self.ask(css=True)["css"].replace(LOADS, f"{LOADS} font-display: swap;")
         (folder / "mathematics.css").write_text(css, encoding="utf-8")
         (folder / "fonts").mkdir(exist_ok=True)
         for name in sorted(set(FONT.findall(css))):

@@ -71,10 +71,22 @@ def test_every_picture_has_words(name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_picture_and_no_script_delays_the_text(name):
-    assert all(image["loading"] == "lazy" for image in soup(name).select("article img"))
-    late = soup(name).select("head script[src]")
-    assert all("defer" in script.attrs or "async" in script.attrs for script in late)
+def test_the_first_text_waits_for_one_style_sheet_and_nothing_else(name):
+    page = soup(name)
+    (sheet,) = page.select("link[rel=stylesheet]")
+    assert sheet["href"].endswith("_static/course.css")
+    assert not page.select("link[rel=preload]")
+    assert all(image["loading"] == "lazy" for image in page.select("article img"))
+    first = page.select_one("article h1, article h2, article p")
+    early = [each for each in first.find_all_previous("script") if each.get("src")]
+    assert all("defer" in each.attrs or "async" in each.attrs for each in early)
+
+
+def test_text_is_shown_before_its_font_is_there():
+    style = (SITE / "_static" / "course.css").read_text(encoding="utf-8")
+    fonts = re.findall(r"@font-face[^{]*\{([^}]*)\}", style)
+    assert fonts and "@import" not in style
+    assert all(re.search(r"font-display: (swap|optional)", font) for font in fonts)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -177,15 +189,6 @@ def test_previous_and_next(path):
         assert onward["href"] == f"{order[here + 1]}.html"
     if here:
         assert page.select(".related-pages a.prev-page")[0]["href"] == f"{order[here - 1]}.html"
-
-
-def test_no_page_is_heavy():
-    """A page's HTML with the pictures that it shows: 1.5 MB at most, as a phone gets it."""
-    for name in PAGES:
-        shown = [SITE / name]
-        for image in soup(name).select("img"):
-            shown.append((SITE / name).parent / image["src"])
-        assert sum(path.stat().st_size for path in shown) <= 1.5e6, name
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,10 +1,14 @@
 """Every page as a browser shows it, from the disk: no server, no network."""
 
 import functools
+import gzip
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -14,6 +18,15 @@ from built import ROOT, SITE, pages
 AXE = ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = pages()
 WIDTHS = (360, 1280)
+TEXT = {".html", ".css", ".js", ".svg"}
+OF_COLOURS = (
+    "color-contrast",
+    "link-in-text-block",
+)  # of axe's rules: the others are for both schemes
+PALE = """<!doctype html><html lang="en"><title>Pale</title><style>
+    p { color: #000; background: #fff }
+    @media (prefers-color-scheme: dark) { p { color: #777; background: #555 } }
+    </style><main><h1>Pale</h1><p>In the dark nobody reads this.</p></main>"""
 # what of a page's text stands beyond the screen and cannot be scrolled to in a box of its own
 BEYOND = """() => {
     const scrolls = each => each && each.tagName !== "ARTICLE" &&
@@ -48,37 +61,72 @@ def opened(context: BrowserContext, address: str) -> Watched:
     return watched
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_asks_for_nothing_foreign_and_has_no_error(name, context):
-    watched = opened(context, (SITE / name).as_uri())
-    watched.page.evaluate("document.fonts.ready")
-    assert watched.problems == []
-    assert watched.foreign(SITE.as_uri()) == []
-    assert len(set(watched.requests)) <= 30  # on a phone each costs a way there and back
+def sent(addresses: Iterable[str]) -> int:
+    """Bytes of files of the site as a server sends them: what is text compressed."""
+    total = 0
+    for address in addresses:
+        path = Path(url2pathname(urlsplit(address).path))
+        content = path.read_bytes()
+        total += len(gzip.compress(content) if path.suffix in TEXT else content)
+    return total
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_page_is_wider_than_the_screen(name, context):
-    page = opened(context, (SITE / name).as_uri()).page
+def too_wide(page: Page) -> list[str]:
+    """What of it is cut off or must be scrolled to sideways, on a phone and on a desk."""
+    found = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}"
-        assert page.evaluate(BEYOND)[:3] == [], f"at {width}"
+        whole = page.evaluate("document.documentElement.scrollWidth")
+        found += [f"the page at {width}: {whole}"] if whole > width else []
+        found += [f"at {width}: {each}" for each in page.evaluate(BEYOND)[:3]]
+    return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(name, scheme, context):
-    page = opened(context, (SITE / name).as_uri()).page
+def serious(page: Page, scheme: str, **options: object) -> list[str]:
+    """What axe finds in a scheme of colours."""
     page.emulate_media(color_scheme=scheme)
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    serious = [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])} times)"
-        for each in found
+    found = page.evaluate(
+        "options => axe.run(document, options)", {"resultTypes": ["violations"]} | options
+    )
+    return [
+        f"{scheme}: {each['id']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])} times)"
+        for each in found["violations"]
         if each["impact"] in ("serious", "critical")
     ]
-    assert serious == []
+
+
+def read_to_the_end(page: Page) -> None:
+    """As a reader does, so that every picture is fetched."""
+    page.evaluate("document.querySelectorAll('img').forEach(each => { each.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every(each => each.complete)")
+    page.evaluate("document.fonts.ready")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(name, context):
+    """All that is asked of every page, in one visit: opening one and axe are what takes time."""
+    watched = opened(context, (SITE / name).as_uri())
+    page = watched.page
+    assert too_wide(page) == []
+    read_to_the_end(page)
+    assert watched.problems == []
+    assert watched.foreign(SITE.as_uri()) == []
+    files = {url.partition("?")[0] for url in watched.requests if url.startswith("file:")}
+    assert len(files) <= 30  # on a phone each costs a way there and back
+    assert sent(files) <= 1.5e6
+    page.add_script_tag(path=AXE)
+    of_colours = {"runOnly": [*OF_COLOURS]}
+    assert serious(page, "light") + serious(page, "dark", **of_colours) == []
+
+
+def test_axe_sees_what_is_wrong_in_light_and_in_dark(context):
+    """The check is checked: pale letters are found in the scheme that has them."""
+    page = context.new_page()
+    page.set_content(PALE)
+    page.add_script_tag(path=AXE)
+    assert [each[:20] for each in serious(page, "light")] == []
+    (found,) = serious(page, "dark", runOnly=[*OF_COLOURS])
+    assert found.startswith("dark: color-contrast")
 
 
 def test_pages_read_without_scripts(browser: Browser):

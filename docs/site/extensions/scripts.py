@@ -21,13 +21,13 @@ def add_scripts(
     for name in SCRIPTS.get(page, ()):
         app.add_js_file(name, defer="defer")
     if doctree and not any(doctree.findall(nodes.literal_block)):
-        for kind in ("script_files", "css_files"):
-            context[kind] = [each for each in context[kind] if not of_code(str(each.filename))]
+        scripts = context["script_files"]
+        context["script_files"] = [each for each in scripts if not of_code(str(each.filename))]
 
 
 def of_code(name: str) -> bool:
-    """Whether a file is for cells and for what is copied: a page without code need not ask."""
-    return any(part in name for part in ("clipboard", "copybutton", "mystnb"))
+    """Whether a file is for code that is copied: a page without code need not ask."""
+    return any(part in name for part in ("clipboard", "copybutton"))
 
 
 def setup(app: Sphinx) -> dict[str, object]:
