@@ -13,6 +13,7 @@ import math
 import os
 import random
 import sys
+import sysconfig
 import threading
 import time
 import warnings
@@ -27,6 +28,8 @@ from .isolation import error_text
 SECONDS_TO_STOP = 2.0
 POLL = 0.02
 CAN_START_THREADS = sys.platform != "emscripten"  # not in a browser: JupyterLite
+OURS = os.path.dirname(__file__)
+LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 IDLE = 10  # times as long may it take without computing, as in a sleep
 
 
@@ -85,7 +88,8 @@ def undisturbed() -> Iterator[None]:
 
     That is: random generators, streams, warnings, print options, the working folder, environment
     variables, the recursion limit, the collector, torch's modes, and functions of NumPy, `math`
-    and Python that were exchanged. Threads that were started are stopped.
+    and Python that were exchanged. Threads that were started are stopped, those of a library's
+    pool apart, which it uses again.
     """
     threads = set(threading.enumerate())
     with contextlib.ExitStack() as stack:
@@ -102,9 +106,20 @@ def undisturbed() -> Iterator[None]:
             yield
         finally:
             _thread.interrupt_main = interrupt
-            for thread in set(threading.enumerate()) - threads:
+            for thread in filter(_runs_own_code, set(threading.enumerate()) - threads):
                 stop(thread, 0.5, SystemExit)
             threading.excepthook = says
+
+
+def _runs_own_code(thread: threading.Thread) -> bool:
+    """Whether a thread has something to do that is no library's; a pool's waits for work."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(OURS) or not file.startswith(LIBRARIES):
+            return True
+        frame = frame.f_back
+    return isinstance(thread, threading.Timer)
 
 
 def _no_interrupt(*signal: object) -> None:

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
@@ -89,6 +91,24 @@ def test_threads_that_were_started_end():
 
     before = set(threading.enumerate())
     guard.limited(lambda: threading.Thread(target=busy, daemon=True).start(), 5.0)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_pool_that_a_library_keeps_goes_on():
+    """tinygrad makes one at its first step, and waits for it ever after."""
+    pools = []
+    guard.limited(lambda: pools.append(ThreadPool(1)), 5.0)
+    with pools[0] as pool:
+        assert pool.apply_async(abs, (-3,)).get(timeout=10) == 3
+
+
+def test_a_pool_that_does_somebodys_work_ends():
+    def busy():
+        while True:
+            time.sleep(0.001)
+
+    before = set(threading.enumerate())
+    guard.limited(lambda: ThreadPoolExecutor(1).submit(busy) and time.sleep(0.1), 5.0)
     assert set(threading.enumerate()) == before
 
 
