@@ -120,6 +120,8 @@ def test_what_another_processor_has_not_is_not_here(monkeypatch, tmp_path):
     for name in ("aten-avx2", "blas-prescott", "mkl-sse42", "onednn-avx2"):
         with pytest.raises(NotHere, match="this processor is arm64"):
             rows.rows()[name].make(tmp_path)
+    with pytest.raises(NotHere, match="NumPy uses no AVX2 on this processor"):
+        rows.rows()["numpy-no-avx2"].make(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users as POSIX has them")

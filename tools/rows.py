@@ -103,15 +103,13 @@ def without(words: str, pattern: str, feature: str) -> Row:
         config = np.show_config(mode="dicts")["SIMD Extensions"]
         # NumPy before 2.4 names single instruction sets, 2.4 groups them: X86_V4 is AVX512
         found = [name for name in config.get("found", []) if re.match(pattern, name)]
-        if not found:
+        if not found or not is_x86():
             raise NotHere(f"NumPy uses no {feature} on this processor")
         return Place({"NPY_DISABLE_CPU_FEATURES": " ".join(found)})
 
-    probe = (
-        "import numpy._core._multiarray_umath as m; f = m.__cpu_features__; "
-        f"print(f['{feature}'] and any(f.get(n) for n in ('X86_V4', 'X86_V3')))"
-    )
-    return Row(words, make, probe if feature == "AVX2" else "", "False")
+    left = "[n for n in os.environ['NPY_DISABLE_CPU_FEATURES'].split() if m.__cpu_features__[n]]"
+    probe = f"import os, numpy._core._multiarray_umath as m; print({left})"
+    return Row(words, make, probe, "[]")
 
 
 # --- a reader's own settings ----------------------------------------------------------------------
