@@ -294,6 +294,30 @@ def test_what_is_missing_is_said_before_anything_is_written(tmp_path, change, sa
     assert [path.name for path in tmp_path.iterdir()] == ["start.py"]
 
 
+INSTALLS = """
+import os, subprocess, start
+def call(command):
+    os.makedirs(os.path.dirname(start.python()), exist_ok=True)
+    open(start.python(), "w").close()
+subprocess.call = call
+start.main(["--install-only"])
+"""
+
+
+def test_what_was_copied_from_another_folder_is_installed_anew(tmp_path):
+    """A teacher tries learner/ and then copies it to the laptops, .venv and all."""
+    write_a_wheel(tmp_path / "one" / "wheels")
+    shutil.copy(workshop.HERE / "kit" / "start.py", tmp_path / "one")
+
+    def installs(folder: str) -> bool:
+        command = [sys.executable, "-c", INSTALLS]
+        return "Installing" in subprocess.check_output(command, cwd=tmp_path / folder, text=True)
+
+    assert installs("one") and not installs("one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    assert installs("two") and not installs("two") and not installs("one")
+
+
 # --- a room without network -----------------------------------------------------------------------
 
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]

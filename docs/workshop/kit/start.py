@@ -70,10 +70,23 @@ def python():
     )
 
 
+def place():
+    """Where .venv is: one that was copied from elsewhere may not work."""
+    return os.path.normcase(os.path.realpath(VENV))
+
+
+def is_installed():
+    """Whether the course was installed in this very place."""
+    if not (os.path.exists(DONE) and os.path.exists(python())):
+        return False
+    with open(DONE) as file:
+        return file.read() == place()
+
+
 def install():
     """Make .venv and install the course into it, unless that is done."""
     check_python()
-    if os.path.exists(DONE):
+    if is_installed():
         return
     check_space()
     local = packages_for_this_computer()
@@ -94,7 +107,7 @@ def install():
         if subprocess.call(command):
             raise Problem(why_not(local))
     with open(DONE, "w") as file:
-        file.write(wheel)
+        file.write(place())
     print("Installed.")
 
 
