@@ -84,6 +84,19 @@ def test_defaults_that_no_adam_could_have_are_not_believed():
     assert identify(Odd).verdict == "unknown"
 
 
+def test_a_maximum_that_cannot_be_seen_is_not_called_lost():
+    """A v that is corrected again and again grows, and is its own maximum."""
+
+    class Stored(Plain):
+        def change(self, p, g, m, v):
+            i = next(i for i, own in self.m.items() if own is m)
+            m_hat, v_hat = m / (1 - self.betas[0] ** self.t), v / (1 - self.betas[1] ** self.t)
+            self.m[i], self.v[i] = m_hat, v_hat
+            return self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+
+    assert identify(Stored, amsgrad=True).names == ("corrected-moments-stored",)
+
+
 # Beyond the probe: what is Adam on the first inputs only is not called Adam.
 
 

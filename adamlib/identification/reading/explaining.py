@@ -415,7 +415,9 @@ def explain(rule: Rule, known: Known, most: int = 3) -> list[Explanation]:
             slugs = tuple(s for s in e.slugs if s != "decay-in-the-wrong-place")
             e = replace(e, slugs=slugs, cost=e.cost - 1)
         if known.amsgrad and rule.amsgrad == "none":
-            e = e.more(["amsgrad-max-not-kept"], amsgrad=True)
+            # a v that is corrected again and again grows, and is its own maximum
+            unseen = rule.v_starts == "corrected"
+            e = e.more([] if unseen else ["amsgrad-max-not-kept"], amsgrad=True)
         elif known.amsgrad is False and rule.amsgrad != "none":
             e = e.more(contradicted="amsgrad")
         found.append(replace(e, slugs=tuple(s for s in MISTAKES if s in e.slugs)))
