@@ -9,6 +9,7 @@ the cells which use that name do the same. The others run as ever.
 import ast
 import json
 import symtable
+import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +39,7 @@ class Absent:
     >>> loss.item()
     Traceback (most recent call last):
     ...
-    adamlib.optional.NotInstalled: This needs torch, which is not installed here.
+    adamlib.optional.NotInstalled: This needs torch, which is not installed here: pip install torch.
     """
 
     def __init__(self, library: str) -> None:
@@ -67,12 +68,13 @@ for _use in _USES:
 
 
 def sentence(library: str) -> str:
-    """What a reader is told.
+    """What a reader is told; a browser installs none of these.
 
     >>> sentence("torch")
-    'This needs torch, which is not installed here.'
+    'This needs torch, which is not installed here: pip install torch.'
     """
-    return f"This needs {library}, which is not installed here."
+    how = "" if sys.platform == "emscripten" else f": pip install {library}"
+    return f"This needs {library}, which is not installed here{how}."
 
 
 def excuse_what_is_missing(shell: Any) -> None:

@@ -1,5 +1,6 @@
 """Cells that need what is not installed say so, show what is stored, and let the others run."""
 
+import ast
 import json
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 
+import notebooks
 from adamlib import optional
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,9 +65,8 @@ def words(outputs: list) -> list[str]:
     return [each.get("text") or each.get("evalue") or each.data["text/plain"] for each in outputs]
 
 
-NOTE = (
-    "This needs absent_one, which is not installed here. The output that is stored with the course:"
-)
+SENTENCE = "This needs absent_one, which is not installed here: pip install absent_one."
+NOTE = f"{SENTENCE} The output that is stored with the course:"
 
 
 def test_a_notebook_in_a_light_installation(tmp_path):
@@ -96,7 +97,25 @@ def test_a_cell_of_the_readers_own_has_nothing_stored(tmp_path):
     cells = [LIGHT, "import absent_one"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     outputs = list(run(tmp_path, notebook).values())
-    assert words(outputs[1]) == ["This needs absent_one, which is not installed here."]
+    assert words(outputs[1]) == [SENTENCE]
+
+
+def test_a_browser_is_not_told_to_install(monkeypatch):
+    monkeypatch.setattr("sys.platform", "emscripten")
+    assert optional.sentence("torch") == "This needs torch, which is not installed here."
+
+
+@pytest.mark.parametrize("path", notebooks.in_order(), ids=lambda path: path.name[:2])
+def test_the_first_cell_of_a_notebook_needs_nothing_more(path):
+    """It runs everywhere, and from it on the others say what they need."""
+    (first,) = [cell for cell in notebooks.read(path).cells if cell.id == "imports"]
+    names = [
+        name
+        for node in ast.walk(ast.parse(first.source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None), *(each.name for each in node.names)]
+    ]
+    assert not {str(name).partition(".")[0] for name in names} & set(optional.LIBRARIES)
 
 
 def test_the_stored_outputs_are_those_of_the_course(tmp_path, monkeypatch):
