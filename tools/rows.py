@@ -142,13 +142,6 @@ def at_home(path: Path) -> dict[str, str]:
     return {"HOME": str(path), "USERPROFILE": str(path)}
 
 
-def unwritable_home(folder: Path) -> Place:
-    if not Path("/sys").is_dir():
-        raise NotHere("there is no folder in which nobody may write, root included")
-    # the kernel's port stands in a file, without which there is none
-    return Place(at_home(Path("/sys")) | {"JUPYTER_RUNTIME_DIR": str(folder)})
-
-
 def hostile_home(folder: Path) -> Place:
     path = home(folder)
     files = {
@@ -231,6 +224,19 @@ def for_nobody(folder: Path, read_only: bool) -> Place:
         except PermissionError:
             continue
     raise NotHere(f"no {version} that another user may read")
+
+
+def unwritable_home(folder: Path) -> Place:
+    """Root may write everywhere; so it is somebody else there."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    place = for_nobody(folder, False) if root else Place(at_home(home(folder)))
+    ports = folder / "ports"  # the kernel's stand in a file, without which there is no kernel
+    ports.mkdir()
+    if place.user is not None:
+        os.chown(ports, place.user, place.user)
+    os.chmod(place.variables["HOME"], 0o555)
+    place.variables["JUPYTER_RUNTIME_DIR"] = str(ports)
+    return place
 
 
 ELSEWHERE = """
@@ -326,7 +332,8 @@ def rows() -> dict[str, Row]:
         "hash-seed": setting("a hash seed", "print(hash('a') == hash('b'))", "False",
                              PYTHONHASHSEED="4321"),
         "home-empty": Row("an empty home folder", lambda folder: Place(at_home(home(folder)))),
-        "home-unwritable": Row("a home folder in which nobody writes", unwritable_home),
+        "home-unwritable": Row("a home folder that one may only read", unwritable_home,
+                               "import os; print(os.access(os.environ['HOME'], os.W_OK))", "False"),
         "home-hostile": Row("matplotlibrc, IPython profile and start-up file of one's own",
                             hostile_home),
         "another-folder": Row("the kernel started in another folder", another_folder),
