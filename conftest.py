@@ -1,11 +1,18 @@
-"""One thread a test process: several with a thread for every core would wait for one another."""
+"""What every test process begins with: one thread, Ctrl-C, and nbval without what costs time.
+
+Several processes with a thread for every core would wait for one another.
+"""
 
 import os
+import signal
 import sys
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 for name in THREADS:
     os.environ.setdefault(name, "1")  # before NumPy and torch are imported; kernels inherit it
+
+# what a shell starts in the background ignores Ctrl-C, which some tests are about
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # nbformat imports jsonschema, and that, where it is there, a grammar of addresses that takes two
 # seconds to build, in every process, and that no notebook needs

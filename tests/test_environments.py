@@ -41,6 +41,7 @@ def absent(folder: Path) -> Place:
     raise NotHere("there is no such thing")
 
 
+@pytest.mark.slow
 def test_a_row_that_changes_an_output_is_found(course, capsys, tmp_path):
     root, written = course(), tmp_path / "results.json"
     known = {
@@ -68,6 +69,7 @@ def test_a_row_that_changes_an_output_is_found(course, capsys, tmp_path):
     assert environments.main(["same", "absent", "--notebooks", str(NOTEBOOK)], known) == 0
 
 
+@pytest.mark.slow
 def test_no_tests_are_no_pass(course):
     root = course()
     (root / "notebooks" / NOTEBOOK.name).unlink()
@@ -88,6 +90,7 @@ def test_every_row_is_run_every_night_once():
     assert sorted(" ".join(shards).split()) == sorted(rows.rows())
 
 
+@pytest.mark.slow
 def test_a_kernel_starts_in_another_folder(course, tmp_path):
     root = course("from pathlib import Path\nprint(Path.cwd())", str(ROOT))
     (tmp_path / "row").mkdir()
