@@ -167,8 +167,8 @@ def quoted(source: Path, kind: str, number: str, cell_id: str) -> str:
     (source / name).write_bytes(base64.b64decode(output.data["image/png"]))
     size = output.metadata["image/png"]
     return (
-        f"```{{image}} /{name}\n:alt: {size['alt']}\n:width: {size['width']}px\n"
-        f":height: {size['height']}px\n```"
+        f"```{{image}} /{name}\n:alt: {size['alt']}\n:width: {size['width']}\n"
+        f":height: {size['height']}\n```"
     )
 
 

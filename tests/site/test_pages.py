@@ -37,6 +37,13 @@ BEYOND = """() => {
 }"""
 
 
+STRETCHED = """() => [...document.images]
+    .filter(each => each.getClientRects().length && each.naturalWidth)
+    .filter(each => Math.abs(each.clientWidth / each.clientHeight
+        / (each.naturalWidth / each.naturalHeight) - 1) > 0.02)
+    .map(each => each.outerHTML.slice(0, 150))"""
+
+
 class Watched:
     """A page, with what went wrong on it and what it asked for."""
 
@@ -71,14 +78,15 @@ def sent(addresses: Iterable[str]) -> int:
     return total
 
 
-def too_wide(page: Page) -> list[str]:
-    """What of it is cut off or must be scrolled to sideways, on a phone and on a desk."""
+def out_of_shape(page: Page) -> list[str]:
+    """What is cut off, stretched or must be scrolled to sideways, on a phone and on a desk."""
     found = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         whole = page.evaluate("document.documentElement.scrollWidth")
         found += [f"the page at {width}: {whole}"] if whole > width else []
-        found += [f"at {width}: {each}" for each in page.evaluate(BEYOND)[:3]]
+        bad = page.evaluate(BEYOND)[:3] + page.evaluate(STRETCHED)[:3]
+        found += [f"at {width}: {each}" for each in bad]
     return found
 
 
@@ -107,8 +115,8 @@ def test_a_page(name, context):
     """All that is asked of every page, in one visit: opening one and axe are what takes time."""
     watched = opened(context, (SITE / name).as_uri())
     page = watched.page
-    assert too_wide(page) == []
     read_to_the_end(page)
+    assert out_of_shape(page) == []
     assert watched.problems == []
     assert watched.foreign(SITE.as_uri()) == []
     files = {url.partition("?")[0] for url in watched.requests if url.startswith("file:")}
