@@ -13,6 +13,7 @@ LITE ?=
 PYODIDE ?=
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+MUTANTS ?=
 JUNIT ?=
 SCREENSHOTS ?= screenshots
 BENCHMARKS ?= starting memory floor pages step sweep suite identify
@@ -37,7 +38,7 @@ PIP = $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation -
         lint-spelling lint-notebooks lint-files \
         notebooks notebooks-normal readme guide test-everywhere test-frameworks test-browser test-slow test-long \
         lock sbom test-kills \
-        test-packages test-upstream fuzz bench site test-site test-lite test-hub slides test-slides workshop clean
+        test-packages test-upstream test-mutants fuzz bench site test-site test-lite test-hub slides test-slides workshop clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +132,11 @@ test-kills: $(READY)  ## a thousand kills of `save`, fifty of jobs; what each fo
 test-upstream: $(READY)  ## PyTorch's own optimizer tests on adamlib.pytorch (fetched with apt)
 	@$(PY) -c "import expecttest" 2>/dev/null || $(PIP) expecttest
 	@$(PY) tools/upstream.py
+
+test-mutants: $(READY)  ## adamlib with one small change at a time, which a test has to find (MUTANTS="--shard 1/20")
+	@$(PY) -c "import cosmic_ray" 2>/dev/null || $(PIP) -e ".[mutants]"
+	@$(PY) -m pytest tests/mutants $(PYTEST_ARGS)
+	@$(PY) tools/mutants.py $(MUTANTS)
 
 bench: $(READY)  ## measure the claims about speed; results in benchmarks/*.json
 	@failed=0; for script in $(BENCHMARKS); do \

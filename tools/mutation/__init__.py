@@ -1,0 +1,1 @@
+"""Tests of the tests: one small change of a module at a time, which some test has to find."""
