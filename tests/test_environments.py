@@ -138,3 +138,12 @@ def test_a_python_that_is_not_there_is_not_here(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotHere, match="there is no python3.10 on the PATH"):
         rows.interpreter(10).make(tmp_path)
+
+
+def test_figures_say_nothing_of_a_home_folder_that_is_closed(tmp_path):
+    """The doctor does. Nobody may make a folder in a file, not even root."""
+    (tmp_path / "file").touch()
+    place = Place(rows.at_home(tmp_path / "file"))
+    assert place.start([place.python, "-c", "import adamlib.figures"]).stdout == ""
+    loud = place.start([place.python, "-c", "import matplotlib.pyplot"]).stdout
+    assert "mkdir -p failed" in loud and "temporary cache directory" in loud

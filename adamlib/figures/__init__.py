@@ -5,6 +5,7 @@ Give ``ax``, or ``axes``, to draw into a figure of your own; left out, they are 
 ===================  ===========================================================
 ``colours``          the palette: every colour, once, by name
 ``base``             the look of the course: axes, labels, and `show`
+``quiet``            what matplotlib says of folders and fonts is left to the doctor
 ``curves``           runs and steps against time
 ``paths``            runs in two coordinates
 ``averages``         what a moving average is made of
@@ -19,6 +20,7 @@ Give ``ax``, or ``axes``, to draw into a figure of your own; left out, they are 
 ===================  ===========================================================
 """
 
+from . import quiet as quiet  # before matplotlib is imported
 from .averages import plot_average, plot_uncorrected_step
 from .base import MINIMUM_ALT, check_alt, new_axes, png, show
 from .colours import (
