@@ -130,6 +130,27 @@ def test_mistakes_that_stand_together_are_all_named(slugs, placement, decay):
     assert found and set(slugs) <= set(min(found, key=lambda e: e.cost).slugs)
 
 
+# what cannot be read off where both stand together, as people make them of AdamW with AMSGrad
+TOLD_PAIRS = (
+    ("eps-added-to-quotient", "no-square-root"),
+    ("eps-missing", "state-reset-every-call"),
+    ("betas-swapped", "decay-in-the-wrong-place"),
+    ("moments-share-a-buffer", "average-weights-swapped"),
+    ("only-v-corrected", "corrected-moments-stored"),
+)
+
+
+@pytest.mark.parametrize("pair", TOLD_PAIRS, ids="+".join)
+def test_a_pair_that_cannot_be_read_off_is_named_where_all_is_told(pair):
+    settings = Settings(**USUAL, weight_decay=0.01, amsgrad=True)
+    decay = "none" if "decay-in-the-wrong-place" in pair else "L2"
+    rule = next(composed(pair, settings, "outside", decay, "max of v"))
+    with np.errstate(all="ignore"):
+        path = follow(rule, PROBE.start, PROBE.grads, PROBE.index)
+        found = judge(Observation(PROBE, path), Known(**vars(settings)))
+    assert found.verdict == "mistake" and set(found.names) == set(pair)
+
+
 FORMS = ("outside", "hat", "inside", "inside-uncorrected")
 DECAYS, MAXIMA = ("none", "L2", "before"), ("none", "max of v")
 # On this form it is no mistake but transformers' decay, after the step, or chainer's.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from .observing import CLOSURE, SPIKES, Course, Observation
 from .reading import MISTAKES, Explanation, Fit, Known, Probe, Rule, Settings, explain, read
 from .reading.explaining import FIRST, composed
 from .reading.fitting import PRECISIONS, RTOL, off_by, rated, rounding, shortest
+from .reading.reader import closest
 from .reading.rules import AMSGrad, Decay, Placement, inputs
 from .reading.schedules import CLOSE, named
 from .relatives import RELATIVES, Relative
@@ -150,28 +151,34 @@ def is_rmsprop(rule: Rule, known: Known) -> bool:
 
 
 def tried(seen: Observation, known: Known) -> list[Fit]:
-    """Find right forms and single mistakes that take the path, where all settings are known."""
+    """Find what takes the path where all settings are known: right forms, mistakes, then pairs."""
     if None in (known.lr, known.betas, known.eps):
         return []
     settings = known.filled()
-    found: list[Fit] = []
-    for form in forms(settings):
-        for slugs in [[], *([s] for s in MISTAKES if s not in NOT_IN_STEPS)]:
-            for rule in composed(slugs, settings, *form):
-                if fit := fits_as_it_is(rule, seen):
-                    found.append(fit)
-    best = min((list(PRECISIONS).index(f.precision) for f in found), default=0)
-    return [f for f in found if list(PRECISIONS).index(f.precision) == best]
+    single = [(), *((slug,) for slug in MISTAKES if slug not in NOT_IN_STEPS)]
+    pairs = combinations([slug for slug in FIRST if slug not in NOT_IN_STEPS], 2)
+    for many, placements in ((single, PLACEMENTS), (pairs, PLACEMENTS[:2])):
+        rules = (
+            rule
+            for slugs, form in product(many, forms(settings, placements))
+            for rule in composed(slugs, settings, *form)
+        )
+        found = [fit for rule in rules if (fit := fits_as_it_is(rule, seen))]
+        if found:
+            return closest(found)
+    return []
 
 
+PLACEMENTS: tuple[Placement, ...] = ("outside", "hat", "inside", "inside-uncorrected")
 NOT_IN_STEPS = ("gradient-mutated", "rate-changes")
 
 
-def forms(settings: Settings) -> Iterator[tuple[Placement, Decay, AMSGrad]]:
+def forms(
+    settings: Settings, placements: Sequence[Placement]
+) -> Iterator[tuple[Placement, Decay, AMSGrad]]:
     """Give the right forms of Adam: where eps stands, the decay, the maximum."""
     decays: tuple[Decay, ...] = ("L2", "before", "after") if settings.weight_decay else ("none",)
     maxima: tuple[AMSGrad, ...] = ("max of v", "max of v̂") if settings.amsgrad else ("none",)
-    placements: tuple[Placement, ...] = ("outside", "hat", "inside", "inside-uncorrected")
     yield from product(placements, decays, maxima)
 
 
@@ -179,15 +186,18 @@ def fits_as_it_is(rule: Rule, seen: Observation) -> Fit | None:
     """Whether a rule takes the path with the numbers that it has."""
     probe, path = seen.probe, seen.path
     grads, unit = inputs(rule, probe.grads, probe.index), rounding(path)
+
+    def allowed(state_unit: float, steps: int) -> NDArray | None:
+        start, given = path[: steps + 1], grads[:steps]
+        off, most, _ = off_by(rule, start, given, probe.index, unit, state_unit)
+        return most if (off <= most).all() else None
+
+    # the first steps settle most rules, in the format that forgives most
+    if allowed(max(PRECISIONS.values()), 3) is None:
+        return None
     for precision, state_unit in PRECISIONS.items():
-        for steps in (3, len(grads)):
-            off, allowed, _ = off_by(
-                rule, path[: steps + 1], grads[:steps], probe.index, unit, state_unit
-            )
-            if not (off <= allowed).all():
-                break
-        else:
-            return Fit(rule, precision, allowed, unit)
+        if (most := allowed(state_unit, len(grads))) is not None:
+            return Fit(rule, precision, most, unit)
     return None
 
 
