@@ -10,25 +10,19 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from killing import NEW, NEXT, OLD, SCENARIOS
 from test_lifeline import (
-    CALLER,
     LOOP,
     SLEEP,
     WAYS,
     WORKER,
-    cleared,
-    is_alive,
+    first_line_after,
     linux_only,
     posix_only,
-    process_of,
-    wait_until,
-    written,
 )
 
 pytestmark = pytest.mark.kills
@@ -117,26 +111,6 @@ def sentence(victim: str, sign: str) -> str:
     return SENTENCES.get(f"{victim} {sign}", f"{received}{victim[-1]} of the job\n")
 
 
-def killed_job(work: str, victim: str, sign: str, linux: bool, tmp_path: Path) -> tuple[str, int]:
-    """Kill one of a job's processes; what the caller says when all of them have ended."""
-    code = textwrap.dedent(WORKER).replace("time.sleep(600)", "") + textwrap.dedent(work)
-    script = written(tmp_path / "worker.py", code)
-    command = [sys.executable, "-c", textwrap.dedent(CALLER.format(linux=linux)), script]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    caller = subprocess.Popen([*command, str(tmp_path)], **pipes)
-    processes = {"caller": caller.pid}
-    with caller, cleared(processes.values()):
-        for name in ("agent", "worker 0", "worker 1"):
-            processes[name] = process_of(tmp_path / name)
-        time.sleep(1)  # until they are at work
-        os.kill(processes[victim], getattr(signal, sign))
-        started = time.perf_counter()
-        said, _ = caller.communicate(timeout=60)
-        wait_until(lambda: not any(map(is_alive, processes.values())))
-        print(f"all had ended after {time.perf_counter() - started:.1f} s")
-    return said, processes[victim]
-
-
 def kills() -> list:
     """Every victim, signal, work and way, but for a worker that nothing kills."""
     return [
@@ -151,5 +125,7 @@ def kills() -> list:
 @linux_only
 @pytest.mark.parametrize("work, victim, sign, linux", kills())
 def test_all_of_a_job_end(work, victim, sign, linux, tmp_path):
-    said, process = killed_job(WORKS[work], victim, sign, linux, tmp_path)
+    worker = textwrap.dedent(WORKER).replace("time.sleep(600)", "") + textwrap.dedent(WORKS[work])
+    died = victim, getattr(signal, sign)
+    said, process = first_line_after(*died, linux, tmp_path, worker, begins=1)
     assert said == sentence(victim, sign).format(process)

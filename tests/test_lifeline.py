@@ -166,9 +166,12 @@ CALLER = """
 """
 
 
-def first_line_after(victim, sign, linux, tmp_path):
-    """Kill one of a job's processes; what the caller says when all of them have ended."""
-    script = written(tmp_path / "worker.py", WORKER)
+def first_line_after(victim, sign, linux, tmp_path, worker=WORKER, begins=0):
+    """Kill one of a job's processes; what the caller says when all of them have ended.
+
+    A worker ``begins`` its work so many seconds after it has told its number.
+    """
+    script = written(tmp_path / "worker.py", worker)
     command = [sys.executable, "-c", textwrap.dedent(CALLER.format(linux=linux)), script]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     caller = subprocess.Popen([*command, str(tmp_path)], **pipes)
@@ -176,9 +179,12 @@ def first_line_after(victim, sign, linux, tmp_path):
     with caller, cleared(processes.values()):
         for name in ("agent", "worker 0", "worker 1"):
             processes[name] = process_of(tmp_path / name)
+        time.sleep(begins)
         os.kill(processes[victim], sign)
+        started = time.perf_counter()
         said, _ = caller.communicate(timeout=PROMISE)
         wait_until(lambda: not any(map(is_alive, processes.values())))
+        print(f"all had ended after {time.perf_counter() - started:.1f} s")
     return said, processes[victim]
 
 
@@ -186,19 +192,6 @@ KILLS = [
     ("agent", "SIGKILL", True, "torchrun ended with -9: it was killed itself (SIGKILL, PID {})\n"),
     ("caller", "SIGTERM", True, ""),
 ]
-MORE_KILLS = [
-    ("worker 1", "SIGKILL", True,
-     "torchrun ended with 1: Signal 9 (SIGKILL) received by PID {}, process 1 of the job\n"),
-    ("worker 0", "SIGTERM", False,
-     "torchrun ended with 1: Signal 15 (SIGTERM) received by PID {}, process 0 of the job\n"),
-    ("agent", "SIGTERM", True,
-     "torchrun ended with 1: it was stopped itself (SIGTERM, PID {})\n"),
-    ("agent", "SIGKILL", False, KILLS[0][-1]),
-    ("caller", "SIGKILL", True, ""),
-    ("caller", "SIGTERM", False, ""),
-    ("caller", "SIGKILL", False, ""),
-]  # fmt: skip
-KILLS += [pytest.param(*each, marks=pytest.mark.slow) for each in MORE_KILLS]
 
 
 @linux_only
