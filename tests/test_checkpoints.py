@@ -439,6 +439,16 @@ def test_a_step_count_that_no_float_tells_from_the_next_is_refused(step):
     assert_same(contents(optimizer), before)
 
 
+def test_a_state_of_no_step_yet_is_loaded_and_the_next_step_is_the_first():
+    fresh, loaded = (Adam({"a": np.ones(3)}) for _ in range(2))
+    entry = {"step": 0, "exp_avg": np.zeros(3), "exp_avg_sq": np.zeros(3)}
+    loaded.load_state_dict(fresh.state_dict() | {"state": {0: entry}})
+    for optimizer in (fresh, loaded):
+        optimizer.step({"a": np.full(3, 2.0)})
+    np.testing.assert_array_equal(loaded.params["a"], fresh.params["a"])
+    assert loaded.state_dict()["state"][0]["step"] == 1
+
+
 def test_the_last_step_is_taken_saved_and_loaded_and_none_after_it(tmp_path):
     optimizer = trained()
     state = optimizer.state_dict()

@@ -188,6 +188,15 @@ def test_gradients_may_be_the_parameters(view):
         )
 
 
+def test_gradients_may_be_what_the_parameters_are_views_of():
+    """As above, the other way round: the gradients own the memory."""
+    x, y = np.array([3.0, 1.0]), np.array([5.0, 2.0])
+    optimizer = Adam([x[:], y[:]], eps=0.0)
+    expected = (1 - 0.9) * x
+    optimizer.step([y, x])
+    np.testing.assert_array_equal(optimizer.state_dict()["state"][1]["exp_avg"], expected)
+
+
 def test_the_gradient_is_not_changed():
     for options in cases.OPTIONS:
         grad = np.ones(3)
