@@ -12,6 +12,7 @@ What has been found is kept in build/mutants: the same command goes on where it 
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,7 @@ def chosen(mutants: Sequence[Mutant], given: argparse.Namespace) -> list[Mutant]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = read_arguments(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the copies are removed then too
     warm_up()
     session = Session(given.root, given.kept, given.processes, notebooks=bool(given.notebooks))
     ones = chosen(session.mutants, given)

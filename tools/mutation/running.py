@@ -103,6 +103,7 @@ def in_child(copy: Path, work: Callable[[Callable], object], wall: float) -> tup
 def _work(copy: Path, work: Callable[[Callable], object], writing: int) -> int:
     """In the child: apart from the parent's terminal, folder and group of processes."""
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = str(copy)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
