@@ -251,6 +251,26 @@ def test_arrays_of_lr_and_eps_are_many_runs_at_once(library):
             np.testing.assert_allclose(many[-1][i, j], one[-1], rtol=rtol)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_rate_in_an_array_without_axes_is_the_number(dtype):
+    """1 − α·λ is near 0 here: a rate that had been rounded to the dtype would show."""
+    param, grads = np.linspace(1, 9, 50, dtype=dtype), [np.ones(50, dtype)]
+    options = dict(weight_decay=1.4, decoupled_weight_decay=True)
+    number, _ = run(param, grads, lr=0.7, **options)
+    array, _ = run(param, grads, lr=np.array(0.7), **options)
+    np.testing.assert_array_equal(array[-1], number[-1])
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_an_array_of_rates_takes_the_dtype_of_the_parameter(library):
+    param, grads = library.ones(3, dtype=library.float32), [library.ones(3, dtype=library.float32)]
+    wide = library.asarray([0.1, 0.2, 0.3], dtype=library.float64)
+    expected, _ = run(param, grads, lr=library.asarray(wide, dtype=library.float32))
+    got, _ = run(param, grads, lr=wide)
+    assert got[-1].dtype == param.dtype
+    np.testing.assert_array_equal(got[-1], expected[-1])
+
+
 @pytest.mark.parametrize("options", cases.OPTIONS[::5], ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
 def test_strict_array_api_namespace(dtype, options):
