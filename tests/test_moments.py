@@ -53,6 +53,12 @@ def test_weights_by_hand():
     assert ema_weights(0.0, 2).tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("beta", [np.longdouble(0.5), np.float32(0.5)])
+def test_weights_are_float64_whatever_the_beta(beta):
+    assert ema_weights(beta, 3).dtype == np.float64
+    assert ema_weights(beta, 3).tolist() == [0.125, 0.25, 0.5]
+
+
 def test_bias_correction_by_hand():
     assert bias_correction(0.5, 0) == 0
     assert bias_correction(0.5, 1) == 0.5
