@@ -105,6 +105,32 @@ def test_every_refusal_can_be_printed(check, number):
     assert re.search("digits|…", str(raised.value)) and len(str(raised.value)) < 300
 
 
+def test_of_a_long_text_the_first_letters_are_printed():
+    assert checks.shown("x" * 200) == "x" * 200
+    assert checks.shown("x" * 201) == "x" * 200 + "…"
+    assert checks.shown([1] * 100) == "[" + "1, " * 66 + "1…"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_largest_number_of_a_dtype_is_taken_and_infinity_is_not(dtype):
+    largest = np.finfo(dtype).max
+    for value in (largest, np.array(largest), np.array([0.0, largest])):
+        checks.check_range("lr", "learning rate", value, allow_arrays=True)
+    with pytest.raises(ValueError, match="Invalid learning rate: "):
+        checks.check_range("lr", "learning rate", np.array([0, np.inf], dtype), allow_arrays=True)
+
+
+@pytest.mark.parametrize("value", [True, 2.5, 3.0, "3", None, np.ones(1), 1], ids=repr)
+def test_a_count_is_an_int_that_is_large_enough(value):
+    with pytest.raises(ValueError, match=r"Invalid number of runs: .* \(expected 2 or more\)"):
+        checks.check_count("number of runs", value, 2)
+
+
+@pytest.mark.parametrize("value", [2, 10**6, np.int8(2)], ids=repr)
+def test_such_a_count_is_taken(value):
+    checks.check_count("number of runs", value, 2)
+
+
 @pytest.mark.parametrize("step", [2**53, HUGE, TOO_HUGE_TO_PRINT], ids=["most", "huge", "long"])
 def test_a_count_of_steps_ends_where_floats_no_longer_count(step):
     param = np.ones(2)
