@@ -14,11 +14,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 LIBRARIES = ("torch", "ipywidgets", "tqdm", "numba", "sympy")
 NOTEBOOKS = "[0-9][0-9]_*.ipynb"
 NOTE = "adamlib-note"  # marks our sentence among the outputs of a cell
+WHOLE = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
 def missing() -> list[str]:
@@ -58,7 +59,19 @@ class Absent:
 
 
 _USES = (
-    *("call", "iter", "next", "len", "getitem", "setitem", "contains", "enter", "array", "index"),
+    *(
+        "call",
+        "iter",
+        "next",
+        "len",
+        "getitem",
+        "setitem",
+        "contains",
+        "enter",
+        "array",
+        "index",
+        "fspath",
+    ),
     *("str", "format", "bool", "int", "float", "abs", "neg", "lt", "le", "gt", "ge", "eq", "ne"),
     *("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "invert"),
     *("radd", "rsub", "rmul", "rtruediv", "rpow", "rmatmul", "rand", "ror"),
@@ -84,7 +97,7 @@ def excuse_what_is_missing(shell: Any) -> None:
         shell.events.register("post_run_cell", _excuse)
 
 
-def _ours(error: object) -> bool:
+def _ours(error: object) -> TypeGuard[ModuleNotFoundError]:
     return isinstance(error, ModuleNotFoundError) and error.name in LIBRARIES
 
 
@@ -99,16 +112,20 @@ def _show_traceback(
 def _excuse(result: Any) -> None:
     """Turn a cell that failed for want of a library into one that shows what is stored for it."""
     error = result.error_in_exec
-    if not _ours(error):
+    if not isinstance(error, Exception):  # none, or the reader stopped it
         return
     from IPython import get_ipython
     from IPython.display import clear_output, display
 
     shell = get_ipython()
-    for name in unbound(shell.transform_cell(result.info.raw_cell), error, shell.user_ns):
-        shell.user_ns[name] = Absent(error.name)
+    source = shell.transform_cell(result.info.raw_cell)
+    library = error.name if _ours(error) else absent_in(source, shell.user_ns)
+    if library is None:
+        return
+    for name in unbound(source, error, shell.user_ns):
+        shell.user_ns[name] = Absent(library)
     outputs = _stored().get(result.info.raw_cell.strip(), [])
-    text = sentence(error.name) + (" The output that is stored with the course:" if outputs else "")
+    text = sentence(library) + (" The output that is stored with the course:" if outputs else "")
     clear_output()
     note = {"text/plain": text, "text/markdown": f"*{text}*"}
     display(note, raw=True, metadata={NOTE: True})
@@ -121,13 +138,26 @@ def _excuse(result: Any) -> None:
     result.error_in_exec = None  # so that "Run All" goes on
 
 
+def absent_in(source: str, namespace: dict[str, Any]) -> str | None:
+    """Of the first `Absent` name in a cell the library: what refused it may not say so."""
+    names = [node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    found = [each for name in names if isinstance(each := namespace.get(name), Absent)]
+    return found[0]._library if found else None
+
+
 def unbound(source: str, error: BaseException, namespace: dict[str, Any]) -> list[str]:
-    """The names that a cell binds from the statement on in which it was stopped."""
+    """The names that a cell would have bound to what it did not come to.
+
+    What it imported or defined before it was stopped is whole; what it computed may be a half.
+    """
     trace = error.__traceback__
     while trace and trace.tb_frame.f_globals is not namespace:
         trace = trace.tb_next
     line = trace.tb_lineno if trace else 1
-    rest = [node for node in ast.parse(source).body if (node.end_lineno or line) >= line]
+    body = ast.parse(source).body
+    rest = [
+        node for node in body if (node.end_lineno or line) >= line or not isinstance(node, WHOLE)
+    ]
     table = symtable.symtable(ast.unparse(ast.Module(rest, [])), "cell", "exec")
     return [each.get_name() for each in table.get_symbols() if each.is_local()]
 

@@ -22,9 +22,12 @@ LIGHT = (
 STORED = "from the notebook\n"
 CELLS = {
     "light": LIGHT,
-    "needs": "kept, lost = 1, 1\nprint('half')\nimport absent_one\nlost = absent_one.ones(1)",
-    "follows": "print(kept, lost.item())",
-    "kept": "print(kept)",
+    "needs": "from math import pi\ndef whole(): return pi\nhalf, lost = [1], 1\nprint('half')\n"
+    "import absent_one\nhalf.append(absent_one.ones(1))\nlost = 2",
+    "follows": "print(whole(), lost.item())",
+    "given": "if not isinstance(lost, dict): raise ValueError('no dict')",
+    "half": "print(half)",
+    "whole": "print(f'{whole():.2f}')",
     "printed": "print(f'{lost:.3f}')",
     "free": "1 / 2",
     "inside": "from inner import something",
@@ -80,7 +83,11 @@ def test_a_notebook_in_a_light_installation(tmp_path):
     assert words(first["new"]) == [*stored, "a figure"]
     assert first["new"][-1].data["image/png"] == "AAAA"
     assert words(first["after"]) == stored
-    assert (words(first["kept"]), words(first["free"])) == (["1\n"], ["0.5"])
+    assert words(first["given"]) == stored, (
+        "a function may refuse what it is given in its own words"
+    )
+    assert words(first["half"]) == stored, "what a stopped cell had computed is no result"
+    assert (words(first["whole"]), words(first["free"])) == (["3.14\n"], ["0.5"])
     assert [each.ename for each in first["other"]] == ["ModuleNotFoundError"]
     assert words(first["other"]) == ["No module named 'no_such_library'"]
 
@@ -89,7 +96,7 @@ def test_a_notebook_in_a_light_installation(tmp_path):
     nbformat.write(notebook, tmp_path / "77_words.ipynb")
     notebook.cells = [cell for cell in notebook.cells if cell.id != "other"]
     again = run(tmp_path, notebook, allow_errors=False)
-    for name in ("needs", "follows", "inside", "new", "after"):
+    for name in ("needs", "follows", "given", "inside", "new", "after"):
         assert words(again[name]) == words(first[name]), name
 
 
@@ -148,7 +155,17 @@ def test_nothing_is_changed_where_nothing_is_missing():
 @pytest.mark.parametrize(
     "use",
     ["x + 1", "1 + x", "x[0]", "x(1)", "list(x)", "len(x)", "str(x)", "f'{x:.2f}'", "x.a", "-x"]
-    + ["bool(x)", "x == 1", "1 in x", "float(x)", "x @ x", "abs(x)", "np.array(x)", "np.sqrt(x)"],
+    + [
+        "bool(x)",
+        "x == 1",
+        "1 in x",
+        "float(x)",
+        "x @ x",
+        "abs(x)",
+        "np.array(x)",
+        "np.sqrt(x)",
+        "open(x)",
+    ],
 )
 def test_whatever_is_done_with_an_absent_thing_says_what_it_needs(use):
     import numpy as np
