@@ -8,6 +8,7 @@ import pytest
 import mutants
 from mutation.copies import Copies
 from mutation.running import in_child, run_tests
+from mutation.trying import affordable
 
 LIBRARY = """\
 def double(x):
@@ -201,3 +202,8 @@ def test_what_the_child_starts_ends_with_it(root):
     code, (started,) = in_child(root, work, wall=60)
     state = subprocess.run(["ps", "-o", "stat=", started], capture_output=True, text=True).stdout
     assert code == 0 and not state.strip().strip("Z")
+
+
+def test_a_round_has_a_budget():
+    assert affordable({"slow": 28.0, "quick": 1.0, "long": 50.0}) == {"quick": 1.0, "slow": 28.0}
+    assert affordable({"long": 50.0}) == {"long": 50.0}

@@ -18,6 +18,8 @@ from mutation.recording import Record, record
 from mutation.running import OPTIONS, in_child, run_tests
 
 HOUR = 3600
+BUDGET = 30
+"""CPU seconds that the tests of a round take without a change."""
 
 
 def said(words: str) -> None:
@@ -27,6 +29,16 @@ def said(words: str) -> None:
 
 def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def affordable(tests: dict[str, float]) -> dict[str, float]:
+    """As many as run within the budget, the quickest first: what these do not find, few will."""
+    chosen, spent = {}, 0.0
+    for test, seconds in sorted(tests.items(), key=lambda pair: pair[1]):
+        spent += seconds
+        if not chosen or spent <= BUDGET:
+            chosen[test] = seconds
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -122,22 +134,22 @@ class Session:
     # --- one mutant ---
 
     def rounds(self, mutant: Mutant) -> Iterator[dict[str, float]]:
-        """Tests → seconds: those that come past its lines, of the first files, then of the others;
-        at last all of the first files, for what is run once and kept."""
-        files, before = self.tests[group(mutant)], {}
-        for paths in (files["first"], files["then"]):
-            found = {}
-            for one in (self.records[path] for path in paths):
-                past = one.past(mutant.module, mutant.line, mutant.last)
-                found |= one.all() if past is None else past
-            found = {test: s for test, s in found.items() if test not in before}
-            before |= found
-            if found:
-                yield dict(sorted(found.items(), key=lambda pair: pair[1]))
-        rest = {t: s for path in files["first"] for t, s in self.records[path].all().items()}
-        rest = {test: s for test, s in rest.items() if test not in before}
-        if rest:
-            yield dict(sorted(rest.items(), key=lambda pair: pair[1]))
+        """Tests → seconds, the quickest first: those of the first files that come past its lines,
+        and of the others; all of the first files where that is none."""
+        files = self.tests[group(mutant)]
+        first, then = (self.past(mutant, files[name]) for name in ("first", "then"))
+        then = {test: seconds for test, seconds in then.items() if test not in first}
+        if not first and not then:
+            first = {t: s for path in files["first"] for t, s in self.records[path].all().items()}
+        yield from filter(None, map(affordable, (first, then)))
+
+    def past(self, mutant: Mutant, paths: Iterable[str]) -> dict[str, float]:
+        """The tests in some files that run a line of the mutant."""
+        found = {}
+        for one in (self.records[path] for path in paths):
+            past = one.past(mutant.module, mutant.line, mutant.last)
+            found |= one.all() if past is None else past
+        return found
 
     def try_in(self, copy: Path, mutant: Mutant) -> Result:
         """Run its tests in a copy."""
