@@ -205,5 +205,6 @@ def test_what_the_child_starts_ends_with_it(root):
 
 
 def test_a_round_has_a_budget():
-    assert affordable({"slow": 28.0, "quick": 1.0, "long": 50.0}) == {"quick": 1.0, "slow": 28.0}
-    assert affordable({"long": 50.0}) == {"long": 50.0}
+    tests = {"slow": 28.0, "quick": 1.0, "long": 50.0}
+    assert affordable(tests, 30) == {"quick": 1.0, "slow": 28.0}
+    assert affordable(tests, 0.5) == {"quick": 1.0}

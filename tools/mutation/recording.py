@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from coverage import Coverage, CoverageData
+from nbval.kernel import RunningKernel
 
 KERNELS = "kernels.coverage"
 START = """\
 # written by tools/mutation: kernels find it on their path
 import coverage
 
-given = dict(data_suffix=True, source=["adamlib"], config_file=False)
+given = dict(data_suffix=True, auto_data=True, source=["adamlib"], config_file=False)
 coverage.Coverage(data_file={file!r}, **given).start()
 """
 
@@ -43,20 +44,21 @@ class Record:
 
 
 class Recorder:
-    """A plugin of pytest that fills a record."""
+    """A plugin of pytest that fills a record; without a coverage, all but its lines."""
 
-    def __init__(self, coverage: Coverage, found: Record) -> None:
-        self.coverage, self.found = coverage, found
+    def __init__(self, coverage: Coverage | None, found: Record) -> None:
+        self.switch = coverage.switch_context if coverage else lambda context: None
+        self.found = found
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item):
-        self.coverage.switch_context(item.nodeid)
+        self.switch(item.nodeid)
         before = sum(os.times()[:4])
         try:
             return (yield)
         finally:
             self.found.seconds[item.nodeid] = round(sum(os.times()[:4]) - before, 3)
-            self.coverage.switch_context("")
+            self.switch("")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -64,22 +66,25 @@ class Recorder:
 
 
 def record(path: str, options: list[str]) -> Callable:
-    """What runs the tests of a file, in a child in a copy, and writes their record there."""
+    """What runs the tests of a file, in a child in a copy, and writes their record there.
 
-    def work(tell: Callable) -> None:
-        coverage, found = Coverage(data_file=None, source=["adamlib"], config_file=False), Record()
-        notebook = path.endswith(".ipynb")
-        if notebook:
+    A test that fails stands in the record; what pytest cannot run at all is its exit code.
+    """
+
+    def work(tell: Callable) -> int:
+        found = Record()
+        if path.endswith(".ipynb"):
             follow_kernels()
-        else:
-            coverage.start()
-        pytest.main([path, *options], plugins=[Recorder(coverage, found)])
-        if notebook:
+            code = pytest.main([path, *options], plugins=[Recorder(None, found)])
             of_notebook(path, found)
         else:
+            coverage = Coverage(data_file=None, source=["adamlib"], config_file=False)
+            coverage.start()
+            code = pytest.main([path, *options], plugins=[Recorder(coverage, found)])
             coverage.stop()
             found.lines = by_line(coverage.get_data())
         Path("record.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
+        return 0 if code == pytest.ExitCode.TESTS_FAILED else code
 
     return work
 
@@ -94,7 +99,13 @@ def by_line(data: CoverageData) -> dict[str, dict[str, list[str]]]:
 
 
 def follow_kernels() -> None:
-    """Let the processes that are started from here measure themselves."""
+    """Let the kernels that are started from here measure themselves, and end in peace."""
+
+    def stop(self: RunningKernel) -> None:
+        self.kc.stop_channels()
+        self.km.shutdown_kernel(now=False)
+
+    RunningKernel.stop = stop  # at once, they would save nothing
     Path("sitecustomize.py").write_text(START.format(file=str(Path(KERNELS).resolve())))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import time
 import tomllib
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mutation import finding
-from mutation.choosing import group
+from mutation.choosing import group, number
 from mutation.copies import FORK, Copies
 from mutation.finding import Mutant
 from mutation.recording import Record, record
@@ -31,12 +32,12 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def affordable(tests: dict[str, float]) -> dict[str, float]:
-    """As many as run within the budget, the quickest first: what these do not find, few will."""
+def affordable(tests: dict[str, float], budget: float) -> dict[str, float]:
+    """As many as a budget of seconds allows, the quickest first: what these miss, few will find."""
     chosen, spent = {}, 0.0
     for test, seconds in sorted(tests.items(), key=lambda pair: pair[1]):
         spent += seconds
-        if not chosen or spent <= BUDGET:
+        if not chosen or spent <= budget:
             chosen[test] = seconds
     return chosen
 
@@ -141,7 +142,8 @@ class Session:
         then = {test: seconds for test, seconds in then.items() if test not in first}
         if not first and not then:
             first = {t: s for path in files["first"] for t, s in self.records[path].all().items()}
-        yield from filter(None, map(affordable, (first, then)))
+        budget = math.inf if self.notebooks else BUDGET
+        yield from (affordable(tests, budget) for tests in (first, then) if tests)
 
     def past(self, mutant: Mutant, paths: Iterable[str]) -> dict[str, float]:
         """The tests in some files that run a line of the mutant."""
@@ -198,6 +200,7 @@ class Session:
         """Try those of which nothing is known; each result is kept as soon as it is there."""
         known = self.known()
         left = [mutant for mutant in chosen if mutant.name not in known]
+        left.sort(key=number)  # what is interrupted has tried some of each module
         with Copies(self.root, self.processes) as copies:
             groups = {group(mutant) for mutant in left}
             files = {p for name in groups for ps in self.tests[name].values() for p in ps}
