@@ -876,9 +876,12 @@ def test_text_is_refused_with_the_reason_why_it_is_text(arguments):
 BAD_LATER = [
     ("lr", -0.1, "Invalid learning rate: -0.1"),
     ("lr", cases.NAN, "Invalid learning rate: nan"),
+    ("lr", cases.INF, "Invalid learning rate: inf"),
     ("lr", torch.tensor(-0.5), "Invalid learning rate: -0.5"),
     ("eps", -1e-8, "Invalid epsilon value: -1e-08"),
+    ("eps", cases.INF, "Invalid epsilon value: inf"),
     ("weight_decay", -1.0, "Invalid weight_decay value: -1.0"),
+    ("weight_decay", cases.INF, "Invalid weight_decay value: inf"),
     ("dialect", "torch", "Unknown dialect: 'torch'"),
 ]
 
