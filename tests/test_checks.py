@@ -57,6 +57,17 @@ def test_a_number_that_no_float_holds_is_refused_by_all_in_the_same_words(taker,
 
 
 @pytest.mark.parametrize("taker", TAKERS.values(), ids=TAKERS)
+@pytest.mark.parametrize("name", ["lr", "eps"])
+def test_many_numbers_are_taken_by_the_step_alone(taker, name):
+    numbers = {name: np.array([0.1, 0.2])}
+    if taker is in_step:
+        taker(**numbers)
+    else:
+        with pytest.raises(TypeError, match=f"{name} must be a real number"):
+            taker(**numbers)
+
+
+@pytest.mark.parametrize("taker", TAKERS.values(), ids=TAKERS)
 @pytest.mark.parametrize("number", [TOO_HUGE_TO_PRINT, -TOO_HUGE_TO_PRINT], ids=["more", "less"])
 def test_so_is_one_that_python_does_not_print(taker, number):
     with pytest.raises(ValueError) as raised:
