@@ -86,16 +86,18 @@ def in_child(copy: Path, work: Callable[[Callable], object], wall: float) -> tup
     os.close(writing)
     os.set_blocking(reading, False)
     status, told, end = None, b"", time.monotonic() + wall
-    while status is None and time.monotonic() < end:
-        time.sleep(0.01)
-        done, ended = os.waitpid(child, os.WNOHANG)
-        status = os.waitstatus_to_exitcode(ended) if done else None
-        told += _read(reading)
-    if status is None:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        status = -signal.SIGXCPU
-    _kill_group(child)
+    try:
+        while status is None and time.monotonic() < end:
+            time.sleep(0.01)
+            done, ended = os.waitpid(child, os.WNOHANG)
+            status = os.waitstatus_to_exitcode(ended) if done else None
+            told += _read(reading)
+    finally:  # also where this process is ended meanwhile
+        if status is None:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            status = -signal.SIGXCPU
+        _kill_group(child)
     os.close(reading)
     return status, told.decode().splitlines()
 
