@@ -1,5 +1,6 @@
 """adamlib.floats against NumPy's and torch's own casts, additions and neighbours."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -300,3 +301,9 @@ def test_ulp_distance_broadcasts():
 def test_ulp_distance_refuses_other_dtypes(a, b):
     with pytest.raises(TypeError, match="a and b must have one float dtype, got"):
         ulp_distance(a, b)
+
+
+def test_a_format_is_not_changed():
+    """All who ask for a format get the same one."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        float_format("float16").name = "half"

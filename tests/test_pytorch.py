@@ -901,6 +901,16 @@ def test_a_value_that_is_set_later_is_checked_before_the_step(options, name, val
     assert_unchanged(optimizer, before)
 
 
+@pytest.mark.parametrize("betas", [(0.9,), (0.9, 0.99, 0.5), ()])
+def test_betas_that_are_no_pair_are_refused_by_the_step_too(betas):
+    param = torch.nn.Parameter(torch.ones(2))
+    optimizer = adamlib.pytorch.Adam([param])
+    param.grad = torch.ones(2)
+    optimizer.param_groups[0]["betas"] = betas
+    with pytest.raises(TypeError, match="betas must be a pair of real numbers"):
+        optimizer.step()
+
+
 @pytest.mark.parametrize("foreach", [False, True])
 def test_a_scheduler_may_set_betas_as_it_is_told_to(foreach):
     """As PyTorch's own tests of CyclicLR and OneCycleLR do."""
