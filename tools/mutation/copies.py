@@ -3,6 +3,7 @@
 import compileall
 import py_compile
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,8 @@ class Copies:
 
 
 def _claim(queue, work: Callable, items: Sequence) -> None:
-    """In a new process."""
+    """In a new process, which a pool ends as processes end."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work.update(copy=queue.get(), work=work, items=items)
 
 

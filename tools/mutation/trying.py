@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+import signal
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
@@ -82,7 +83,8 @@ class Session:
     @cached_property
     def mutants(self) -> list[Mutant]:
         """Every mutant."""
-        with FORK.Pool(self.processes) as pool:
+        ends = signal.SIGTERM, signal.SIG_DFL
+        with FORK.Pool(self.processes, signal.signal, ends) as pool:
             found = pool.map(self.mutants_of, self.modules, chunksize=1)
         return [mutant for ones in found for mutant in ones]
 
