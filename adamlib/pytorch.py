@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from .adam import adam_step
 from .checkpoints import FOR_TORCH, check_dict, groups_and_states, read_entry
-from .checks import check_amsgrad_held, check_hyperparameters, check_options
+from .checks import check_amsgrad_held, check_hyperparameters, check_options, check_pair
 from .dialects import DIALECTS, Dialect, dialect_name, find_dialect
 from .fused import Flat, Plan, check_compiler, prepare, run
 from .state import FLAGS, MOMENTS, SIZES, AdamState, moments_used
@@ -539,6 +539,7 @@ def _check_numbers(group: dict[str, Any], floats_for_betas: bool = False) -> Non
         if lr.numel() != 1:
             raise ValueError("Tensor lr must be 1-element")
         lr = lr.item()
+    check_pair(betas)  # before its floats are taken away: the message shows what was given
     if isinstance(betas, (tuple, list)) and not all(type(beta) is float for beta in betas):
         for i, beta in enumerate(betas):
             if isinstance(beta, Tensor) and beta.numel() != 1:
