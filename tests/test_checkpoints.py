@@ -7,6 +7,7 @@ anywhere in a file that was saved.
 import copy
 import errno
 import functools
+import hashlib
 import json
 import os
 import re
@@ -26,9 +27,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as of_numpy
 
 from adamlib import Adam
 from adamlib.checkpoints import writing
+from adamlib.state import MOMENTS
 from fuzzing import for_all, fuzz
 
 NAN, INF = float("nan"), float("inf")
@@ -724,6 +727,9 @@ def check_hostile(file):
             return
         if only_this:
             assert_same(contents(loaded), saved)
+        for entry in loaded.state_dict()["state"].values():
+            assert entry["step"].dtype == np.int64 and 0 <= entry["step"] <= 2**53
+            assert not any((entry[name] < 0).any() for name in MOMENTS[1:] if name in entry)
         loaded.save(path)  # it is what save can write
         assert_same(contents(Adam.load(path, fresh())), contents(loaded))
 
@@ -731,6 +737,80 @@ def check_hostile(file):
 @fuzz(250)
 def test_a_hostile_file_is_refused_or_is_what_was_saved(cases):
     for_all(cases, hostile_files(), check_hostile)
+
+
+# --- forged files, at random: another header, other arrays, and checksums that fit --------------
+
+JSON = st.recursive(
+    st.one_of(
+        st.sampled_from([0, 1, 2, -1, 2**53, 2**54, 10**400, "pytorch", "keras", "", "0", "w"]),
+        *(st.none(), st.booleans(), st.floats(), st.text(max_size=3)),
+    ),
+    lambda each: st.one_of(
+        st.lists(each, max_size=3), st.dictionaries(st.text(max_size=3), each, max_size=3)
+    ),
+    max_leaves=4,
+)
+ANY_ARRAY = of_numpy.arrays(
+    st.sampled_from(["f8", "f4", ">f8", "f2", "c16", "i8", "u1", "b1", "U3"]),
+    st.sampled_from([(), (0,), (1,), (2,), (2, 3), (3, 2), (2, 3, 1)]),
+)
+KEYS = st.sampled_from([f"{name}/{i}" for name in ("param", "step", *MOMENTS) for i in range(3)])
+
+
+def places(tree):
+    """Each place in a tree of JSON: what holds it, and its key there."""
+    for key in [*tree] if isinstance(tree, dict) else range(len(tree)):
+        yield tree, key
+        if isinstance(tree[key], (dict, list)):
+            yield from places(tree[key])
+
+
+def sealed(header, arrays, file_format):
+    """The bytes of a file that has what its header lists."""
+    parts = {f"{key}.npy": npy(array) for key, array in arrays.items()}
+    if file_format == 2:
+        header["entries"] = {
+            key: {
+                "shape": array.shape,
+                "dtype": array.dtype.str,
+                "sha256": hashlib.sha256(parts[f"{key}.npy"]).hexdigest(),
+            }
+            for key, array in arrays.items()
+        }
+    packed = BytesIO()
+    pack(packed, (parts | {"header.npy": npy(np.array(json.dumps(header)))}).items())
+    return packed.getvalue()
+
+
+@st.composite
+def forged_files(draw):
+    """As `hostile_files`: those that only a writer could make who means harm, or has a bug."""
+    file_format = draw(st.sampled_from(FORMATS))
+    _, parts, saved = example(file_format, draw(st.integers(0, len(OPTIONS) - 1)))
+    arrays = {name.removesuffix(".npy"): np.load(BytesIO(content)) for name, content in parts}
+    header = json.loads(str(arrays.pop("header")))
+    header.pop("entries", None)
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(["header", "less of it", "numbers", "numbers", "array"]))
+        if kind in ("header", "less of it"):
+            there = [*places(header)]
+            tree, key = draw(st.sampled_from(there)) if there else (header, "format")
+            if kind == "header":
+                tree[key] = draw(JSON)
+            else:
+                tree.pop(key, None) if isinstance(tree, dict) else tree.pop(key)
+        elif kind == "numbers" and arrays:
+            key = draw(st.sampled_from(sorted(arrays)))
+            arrays[key] = draw(of_numpy.arrays(arrays[key].dtype, arrays[key].shape))
+        else:
+            arrays[draw(KEYS)] = draw(ANY_ARRAY)
+    return sealed(header, arrays, file_format), saved, False
+
+
+@fuzz(150)
+def test_a_forged_file_is_refused_or_is_one_that_save_could_write(cases):
+    for_all(cases, forged_files(), check_hostile)
 
 
 @pytest.mark.slow
