@@ -274,6 +274,46 @@ def test_numpy_and_numba_have_the_bits_of_adam_step(cases, monkeypatch):
     for_all(cases, array_runs(), check_array_run)
 
 
+# --- states, from torch to NumPy and back, to the bit --------------------------------------------
+
+
+@st.composite
+def moved_runs(draw) -> tuple[dict, list[Recipe], list[list[Recipe | None]]]:
+    numpys = st.one_of(map(recipes, tables.NUMPY_DTYPES))
+    params = draw(st.lists(numpys, min_size=1, max_size=3))
+    return draw(some(OPTIONS | DECOUPLED)), params, gradients(draw, params)
+
+
+def check_moved(run: tuple[dict, list[Recipe], list[list[Recipe | None]]]) -> None:
+    options, params, steps = run
+    there, back = (torch.optim.Adam([p.tensor() for p in params], **o) for o in (options, {}))
+    here = adamlib.Adam([array_of(p, "C") for p in params])
+    tensors = there.param_groups[0]["params"]
+    for grads in steps:
+        for param, grad in zip(tensors, grads, strict=True):
+            param.grad = None if grad is None else grad.tensor()
+        there.step()
+    here.load_state_dict(there.state_dict())
+    moved = here.state_dict()
+    for entry in moved["state"].values():
+        entry |= {name: torch.as_tensor(array) for name, array in entry.items()}
+    back.load_state_dict(moved)
+    for one, other in zip(tensors, back.param_groups[0]["params"], strict=True):
+        assert there.state[one].keys() == back.state[other].keys()
+        for name, value in there.state[one].items():
+            found = back.state[other][name]
+            # torch counts steps in float32, NumPy in int64
+            same = value == found if name == "step" else same_bits(value, found)
+            assert same, name
+    for name in OPTIONS | DECOUPLED:
+        assert there.param_groups[0][name] == back.param_groups[0][name], name
+
+
+@fuzz(40)
+def test_a_state_goes_from_torch_to_numpy_and_back(cases):
+    for_all(cases, moved_runs(), check_moved)
+
+
 # --- fused, to rounding -------------------------------------------------------------------------
 
 # Each is compiled once: all flags in float32, some in the other types.
