@@ -275,6 +275,19 @@ def of_cells(params):
     return Cells(params)
 
 
+def of_one_array(x, lr=0.01):
+    t, m, v = 0, 0.0 * x, 0.0 * x
+
+    def step(g):
+        nonlocal x, m, v, t
+        t += 1
+        change, m, v = moved(m, v, g, t, lr)
+        x = x - change
+        return x
+
+    return step
+
+
 def nine(p, g, m, v, t, lr, b1, b2, eps):
     m *= b1
     m += (1 - b1) * g
@@ -301,6 +314,16 @@ def renamed(params, grads, m, v, t, lr=0.01):
     first = [m for _, m, _ in both]
     second = [v for _, _, v in both]
     return new, first, second, t
+
+
+def with_maximum(w, dw, m, v, v_max=None, t=1, lr=LR):
+    change, m, v = moved(m, v, dw, t, lr)
+    return w - change, m, v
+
+
+def change_only(dw, m, v, v_max=None, t=1, lr=LR):
+    change, m, v = moved(m, v, dw, t, lr)
+    return change, m, v
 
 
 def in_tuple(theta, g, state, lr=0.01):

@@ -48,7 +48,7 @@ def driven(convention, steps=10):
     return np.array(path), changed
 
 
-def expected(cut, steps=10, lr=LR, eps=EPS):
+def expected(cut, steps=10, lr=LR, eps=EPS, beta1=B1):
     """Take the same steps by adam_step."""
     params, rows = problem(cut, steps)
     states = [init_state(p) for p in params]
@@ -56,7 +56,7 @@ def expected(cut, steps=10, lr=LR, eps=EPS):
     for row in rows:
         for i, g in enumerate(row):
             params[i], states[i] = adam_step(
-                params[i], g, states[i], lr=lr, betas=(B1, B2), eps=eps
+                params[i], g, states[i], lr=lr, betas=(beta1, B2), eps=eps
             )
         path.append(np.concatenate([p.ravel() for p in params]))
     return np.array(path)
@@ -124,12 +124,15 @@ CASES = {
     "factory": (held.factory, "", "factory(params) returns", {}),
     "factory of an object": (held.of_object, "", "of_object(params) returns", ALL),
     "factory of cells": (held.of_cells, "", "of_cells(params) returns", ALL),
+    "factory of one array": (held.of_one_array, "one array", "of_one_array(x)", {"lr": LR}),
     "lambda": (lambda params: held.Cells(params), "", "returns", ALL),
     "nine arguments": (held.nine, "one array", "nine(p, g, m, v, t, lr, b1, b2, eps)", ALL),
     "state back": (held.back, "one array", "state passed in and out", {"lr": LR}),
     "state and count back": (held.back_with_count, "one array", "state passed in and out", ALL),
     "state and next count back": (held.back_with_next, "one array", "state passed in and out", ALL),
     "renamed": (held.renamed, "", "renamed(params, grads, m, v, t)", {"lr": LR}),
+    "an unused maximum": (held.with_maximum, "one array", "state passed in and out", {"lr": LR}),
+    "change and state back": (held.change_only, "one array", "passed in and out", {"lr": LR}),
     "state in a tuple": (held.in_tuple, "one array", "in_tuple(theta, g, state)", {"lr": LR}),
     "partial": (partial(held.nine, lr=LR, b1=B1, b2=B2, eps=EPS), "one array", "nine(p, g", ALL),
     "torch partial": (partial(TorchAdam, lr=LR), "", "TorchAdam(params) returns", ALL),
@@ -218,6 +221,12 @@ def test_what_is_told_is_passed_on():
     convention = next(conventions(held.Lists, {"lr": 0.1, "eps": 1e-3}))
     np.testing.assert_allclose(driven(convention)[0], expected("", lr=0.1, eps=1e-3), atol=1e-12)
     assert (convention.defaults["lr"], convention.defaults["eps"]) == (0.1, 1e-3)
+
+
+def test_of_options_it_is_given_those_that_are_told_and_those_that_must_be_there():
+    convention = next(conventions(held.OfOptions, {"lr": 0.1, "beta1": 0.8}))
+    wanted = expected("layers", lr=0.1, beta1=0.8, eps=1e-8)
+    np.testing.assert_allclose(driven(convention)[0], wanted, rtol=0, atol=1e-12)
 
 
 NUMPY_CASES = [name for name in CASES if isinstance(CASES[name][0], type) and "torch" not in name]

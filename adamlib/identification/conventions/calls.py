@@ -120,9 +120,9 @@ def carried(call: Call, result: Any, state: Values, before: Arrays) -> Any:
     places = [place_of(name, call, state) for name in names]
     named = [place for place in places if place]
     if set(named) != set(state) or len(set(named)) < len(named):
-        # Not by the names that it returns: in the order of the arguments.
-        rest = len(result) - (1 if call.named(*PARAMETERS) else 0)
-        places = [""] * (len(result) - len(list(state)[:rest])) + list(state)[:rest]
+        # Not by the names that it returns: in the order of the arguments, after the parameters.
+        last = list(state)[: len(result) - 1]
+        places = [""] * (len(result) - len(last)) + last
     for name, value in zip(places, result, strict=True):
         if name:
             state[name] = value

@@ -161,11 +161,11 @@ def of_jax(*functions: Any) -> bool:
 
 def form_for(init: Any, side: Side) -> Form:
     """Return the form of the parameters that an init function takes: a list, if nothing speaks."""
-    names = [a.name for a in arguments_of(init) if a.required]
+    name = next((a.name for a in arguments_of(init) if a.required), "")
     reader = Reader(type(init.__self__) if inspect.ismethod(init) else None)
-    if names and side is NUMPY:
-        reader.call(getattr(init, "__func__", init), {names[0]: Value((names[0],))})
-        if seen := form_of(Sight(reader.reading, side), names[0]):
+    if name and side is NUMPY:
+        reader.call(getattr(init, "__func__", init), {name: Value((name,))})
+        if seen := form_of(Sight(reader.reading, side), name):
             return seen
     return listed(side)
 
