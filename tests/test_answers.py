@@ -10,8 +10,12 @@ import torch
 
 import adams
 from adamlib import identify
+from adamlib.identification import examine
 from adamlib.identification.answers import apart_line, as_had_by, effect
 from adamlib.identification.describing import schedule
+from adamlib.identification.observing import TURNED
+from adamlib.identification.reading import Known
+from adamlib.identification.reading.probes import STEPS
 
 
 class Plain:
@@ -149,6 +153,21 @@ class Turning(Plain):
         return change
 
 
+class Projected(Plain):
+    """AdamP: a matrix whose rows, or which as a whole, hardly go along with the gradient turns."""
+
+    def change(self, p, g, m, v):
+        change = super().change(p, g, m, v)
+        for rows in (len(p), 1) if p.ndim > 1 else ():
+            w, d, c = (x.reshape(rows, -1) for x in (p, g, change))
+            long = np.linalg.norm(w, axis=1)
+            along = np.abs(np.sum(w * d, axis=1))
+            if (along < 0.1 / np.sqrt(w.shape[1]) * long * np.linalg.norm(d, axis=1)).all():
+                unit = w / (long[:, None] + self.eps)
+                return (c - unit * np.sum(unit * c, axis=1, keepdims=True)).reshape(p.shape)
+        return change
+
+
 class OfTheLoss(torch.optim.Adam):
     """Its step is as long as the closure's loss says."""
 
@@ -176,6 +195,11 @@ def test_what_leaves_adam_later_is_not_called_adam(cls, where):
     if where:
         first = "On the first 40 steps it is Adam as PyTorch has it, but not "
         assert f"{first}{where}." in str(answer)
+
+
+def test_what_leaves_adam_for_a_relative_has_its_name():
+    answer = examine(Projected, Known(), last=STEPS + TURNED)
+    assert (answer.verdict, answer.names) == ("dialect", ("adamp",))
 
 
 class Scheduled(Plain):
@@ -339,7 +363,7 @@ def test_numbers_that_are_none_are_an_error_and_a_division_by_zero_is_a_mistake(
     assert answer.verdict == "error" and "Mend this and ask again" in str(answer)
     answer = identify(FromZero)
     assert (answer.verdict, answer.names) == ("mistake", ("step-starts-at-0",))
-    assert "Mend this and ask again" in str(answer)
+    assert "Mend this and ask again" in str(answer) and "Looked at: 40 steps" in str(answer)
 
 
 # The words

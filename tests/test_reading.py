@@ -8,9 +8,19 @@ import pytest
 
 import adams
 from adamlib import DIALECTS, adam_step, identify, init_state
-from adamlib.identification.judging import judge
+from adamlib.identification.judging import explanations, judge
 from adamlib.identification.observing import Observation
-from adamlib.identification.reading import Known, Settings, explain, follow, make_probe, read
+from adamlib.identification.reading import (
+    Correction,
+    Fit,
+    Known,
+    Rule,
+    Settings,
+    explain,
+    follow,
+    make_probe,
+    read,
+)
 from adamlib.identification.reading.explaining import AVERAGES, FIRST, PLACES, composed
 from covering import covering
 
@@ -128,6 +138,47 @@ def test_mistakes_that_stand_together_are_all_named(slugs, placement, decay):
     fits = read(path, PROBE, [USUAL["betas"]])
     found = [e for fit in fits for e in explain(fit.rule, Known(**USUAL))]
     assert found and set(slugs) <= set(min(found, key=lambda e: e.cost).slugs)
+
+
+@pytest.mark.parametrize(
+    "slug, betas",
+    [
+        ("correction-without-root", (0.9, 0.999)),
+        ("moments-share-a-buffer", (0.7, 0.95)),
+        ("v-of-absolute-g", (0.6, 0.6)),
+    ],
+)
+def test_a_mistake_and_its_betas_are_read_off_with_nothing_told(slug, betas):
+    rule = next(composed([slug], Settings(1e-3, betas, 1e-8), "outside", "none", "none"))
+    fits = read(follow(rule, PROBE.start, PROBE.grads, PROBE.index), PROBE)
+    assert fits
+    best, _ = explanations(fits, Known())[0]
+    assert (best.slugs, best.settings.lr, best.settings.betas) == ((slug,), 1e-3, betas)
+
+
+M, V = Correction("β₁"), Correction("β₂")
+FIXED = (1 - 0.999**37) ** 0.5  # the root of the correction of v in step 37
+# a rule, what is known, the mistakes, what is meant besides the usual
+EXPLAINED = {
+    "L2 decay": (Rule(**USUAL, weight_decay=0.02, corrects_m=M, corrects_v=V, decay="L2"),
+                 {}, (), dict(weight_decay=0.02)),
+    "no averages": (Rule(1e-3, (0.0, 0.0), 1e-8), {}, ("state-reset-every-call",), {}),
+    "eps inside, before a fixed correction":
+        (Rule(1e-3 * FIXED, (0.9, 0.999), 1e-8, corrects_m=M, placement="inside"),
+         USUAL, ("step-frozen-for-v",), {}),
+    "β₂ for β₁ = 0, whose correction is 1":
+        (Rule(1e-3, (0.999, 0.999), 1e-8, corrects_v=V),
+         USUAL | dict(betas=(0.0, 0.999)), ("m-uses-beta2",), dict(betas=(0.0, 0.999))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EXPLAINED)
+def test_a_rule_is_explained_by_the_likeliest_mistake(case):
+    rule, known, slugs, meant = EXPLAINED[case]
+    best, _ = explanations([Fit(rule, "float64", np.zeros(0), 0.0)], Known(**known))[0]
+    wanted = vars(Settings(**USUAL | meant))
+    assert best.slugs == slugs and not best.contradicted
+    assert [*vars(best.settings).values()] == [pytest.approx(value) for value in wanted.values()]
 
 
 # what cannot be read off where both stand together, as people make them of AdamW with AMSGrad

@@ -98,9 +98,9 @@ class Written:
         m, v = (x if x and not x.frozen else None for x in (m, v))
         return _normal(form, (a, c), (m, v), (of_m, of_v), (c1, c2), self.factor)
 
-    def may_be(self, rule: Rule) -> bool:
+    def may_be(self, rule: Rule, known: Known) -> bool:
         """Whether the corrections of a rule may come of it, by their clocks and powers."""
-        if not all(rule.betas):  # 1 − 0ᵗ is 1, whatever the clock
+        if not all((*rule.betas, *(known.betas or ()))):  # 1 − 0ᵗ is 1, whatever the clock
             return True
         for base, clock, power, corrects in (
             (self.base_m, self.clock_m, 1.0, rule.corrects_m),
@@ -444,7 +444,7 @@ def _explain_averages(rule: Rule, known: Known, most: int) -> "list[tuple[Explan
     tries = _betas(rule, known)
     for count in range(most + 1):
         for slugs, written in (*_written(count), *(_frozen_at(rule, known) if count == 1 else ())):
-            if written.may_be(rule):
+            if written.may_be(rule, known):
                 found += _as_written(rule, known, tries, slugs, written)
         if count and found and min(e.cost for e, _ in found) < count + 1:
             break
