@@ -248,9 +248,11 @@ DRAW = """
 import matplotlib
 matplotlib.use("agg")
 from matplotlib import font_manager, pyplot
-font_manager.findfont("DejaVu Sans", fallback_to_default=False)
-pyplot.figure().text(0, 0, r"$\\sqrt{v} + \\epsilon$")
-pyplot.savefig(__import__("io").BytesIO())
+from adamlib.figures.base import own_style
+with own_style():  # as the course's figures are drawn
+    font_manager.findfont("DejaVu Sans", fallback_to_default=False)
+    pyplot.figure().text(0, 0, r"$\\sqrt{v} + \\epsilon$")
+    pyplot.savefig(__import__("io").BytesIO())
 """
 TRIALS = {
     "a cell in a kernel": (RUN_CELL, "close other programs; see the lines above"),

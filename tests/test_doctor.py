@@ -205,7 +205,12 @@ def test_files_of_other_names_and_folders_without_init_hide_nothing(tmp_path, mo
     assert list(doctor.check_hidden()) == []
 
 
-def test_a_cell_runs_and_a_figure_is_drawn():
+def test_a_cell_runs_and_a_figure_is_drawn_whatever_the_readers_own_settings_are(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.family: No Such Font\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))  # there is no LaTeX
     for subject, (program, advice) in doctor.TRIALS.items():
         assert doctor.check_trial(subject, program, advice).state.startswith("works, in ")
 
