@@ -30,6 +30,7 @@ PARTS = (
 )
 SECTIONS = ("## Exercises", "## Key points", "## References")
 INSTALLS = re.compile(r"^\s*[!%]\s*(pip|conda|uv|apt)|[!%]pip", re.MULTILINE)
+QUOTED = re.compile(r"[\"']([\w./-]+)")
 REMOTE_IMAGE = re.compile(r"!\[[^\]]*\]\(\s*https?:|<img[^>]+src=[\"']?https?:", re.IGNORECASE)
 CHECK = re.compile(r"^check\(\"([^\"]+)\", \w+\)$", re.MULTILINE)
 SOLUTION = re.compile(r"^solution\(\"([^\"]+)\"\)$")
@@ -148,6 +149,20 @@ def needs_no_network(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in markdown_cells(notebook):
         if REMOTE_IMAGE.search(cell.source):
             yield f"{cell.id}: an image from the web"
+
+
+@rule
+def finds_its_files_from_the_courses_folder_too(
+    notebook: NotebookNode, path: Path
+) -> Iterator[str]:
+    """Some editors start kernels in the folder that they show, not beside the notebook."""
+    for cell in code_cells(notebook):
+        texts = QUOTED.findall(cell.source)
+        from_above = {(path.parent.parent / text).resolve() for text in texts}
+        for text in texts:
+            file = (path.parent / text).resolve()
+            if "/" in text and file.exists() and file not in from_above:
+                yield f"{cell.id}: {text!r} is found only by a kernel that starts beside it"
 
 
 @rule

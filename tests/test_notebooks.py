@@ -302,6 +302,7 @@ BROKEN = [
     ("needs_no_network", write("result", "%pip install x")),
     ("needs_no_network", write("exercises", "![x](https://example.org/x.png)")),
     ("needs_no_network", write("exercises", '<img src="https://example.org/x.png">')),
+    ("finds_its_files_from_the_courses_folder_too", write("result", 'open("./01_small.ipynb")')),
     *[("has_all_its_parts", write("title", HEAD.replace(part, ""))) for part in HEAD.split("\n\n")],
     ("has_all_its_parts", change("title", "**About.** $1 + 1$.", "**About.**")),
     ("has_all_its_parts", write("exercises", "Exercises")),
