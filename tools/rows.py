@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -268,20 +269,24 @@ def pip(python: str, *arguments: str) -> None:
 
 
 def release(name: str, which: str) -> Row:
-    """Another version of a package, laid over the one that is installed."""
+    """Another version of a package, installed in an environment that has all else from this one."""
     bound = next(line for line in oldest.oldest() if line.startswith(f"{name}=="))
 
     def make(folder: Path) -> Place:
-        over = folder / "over"
-        pip(
-            sys.executable, "--no-deps", "--target", str(over), bound if which == "oldest" else name
-        )
-        (info,) = over.glob("*.dist-info")
+        venv.create(folder / "over", symlinks=os.name == "posix")
+        python = venv_python(str(folder / "over"))
+        answer = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+        over = Path(subprocess.run(answer, capture_output=True, text=True).stdout.strip())
+        requirement = bound if which == "oldest" else name
+        pip(sys.executable, "--no-deps", "--target", str(over), requirement)
+        (info,) = over.glob(f"{name}-*.dist-info")
         pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         version = info.name.removesuffix(".dist-info").replace("-", "==")
         if which == "newest" and version in pinned:
             raise NotHere(f"the newest one, {version}, is the pinned one")
-        return Place({"PYTHONPATH": str(over)})
+        here = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+        (over / "all_else.pth").write_text(here + "\n", encoding="utf-8")
+        return Place(python=python)
 
     version = bound.split("==")[1]
     same = f"V({name}.__version__) == V({version!r})"
