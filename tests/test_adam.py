@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 from functools import cache
+from itertools import product
 
 import array_api_strict
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import cases
 from adamlib import DIALECTS, AdamState, Dialect, adam_step, init_state
+from covering import covering
 
 
 def run(param, grads, amsgrad=False, **options):
@@ -136,11 +138,13 @@ def by_torch(dtype, gradient, options):
     return torch_run(*tensors(dtype, gradient), lr=0.1, **dict(options))
 
 
-@pytest.mark.parametrize("options", cases.OPTIONS, ids=repr)
-@pytest.mark.parametrize("gradient", cases.GRADIENTS)
-@pytest.mark.parametrize("lr_kind", ["float", "0-d"])
-@pytest.mark.parametrize("library, dtype", LIBRARIES)
-def test_equal_to_torch(library, dtype, lr_kind, gradient, options):
+@pytest.mark.parametrize(
+    "library_dtype, lr_kind, gradient, options",
+    covering(product(LIBRARIES, ["float", "0-d"], cases.GRADIENTS, cases.OPTIONS)),
+    ids=str,
+)
+def test_equal_to_torch(library_dtype, lr_kind, gradient, options):
+    library, dtype = library_dtype
     expected, their_state = by_torch(dtype, gradient, tuple(options.items()))
     param, grads = tensors(dtype, gradient)
     lr = 0.1 if lr_kind == "float" else torch.tensor(0.1, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from adamlib.experiments import (
     rare_gradient,
     walk_on_interval,
 )
+from covering import covering
 
 FIRST, LAST = rare_gradient(1010, -10, 101), rare_gradient(1010, -10, 101, at=101)
 BETAS = (0.9, 0.99)
@@ -171,9 +173,9 @@ def test_the_simulation_turns_round_at_the_threshold():
 # --- walks ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("amsgrad", [False, True])
-@pytest.mark.parametrize("lr", [falling, 0.5, 0.003])
-@pytest.mark.parametrize("gradients", [FIRST, LAST])
+@pytest.mark.parametrize(
+    "gradients, lr, amsgrad", covering(product([FIRST, LAST], [falling, 0.5, 0.003], [False, True]))
+)
 def test_a_walk_is_where_torch_is(gradients, lr, amsgrad):
     """Ends, lowest and highest points, well beyond the place where the periods repeat."""
     periods = 60

@@ -75,12 +75,19 @@ def test_what_an_optimizer_changes_is_put_back(change, seen):
     before = seen()
 
     class Rude:
+        def __init__(self):
+            self.t, self.state = 0, {}
+
         def step(self, params, grads):
             change()
-            for p, g in zip(params, grads):  # noqa: B905 - its `zip` is anybody's
-                p -= 0.1 * g
+            self.t += 1
+            for i, (p, g) in enumerate(zip(params, grads)):  # noqa: B905 - its `zip` is anybody's
+                m, v = self.state.get(i, (0.0, 0.0))
+                m, v = self.state[i] = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+                v_hat = v / (1 - 0.999**self.t)
+                p -= 0.1 * m / (1 - 0.9**self.t) / (v_hat**0.5 + 1e-8)
 
-    identify(Rude)
+    assert "pytorch" in identify(Rude).names  # of what is right it is said soonest
     assert seen() == before
 
 
