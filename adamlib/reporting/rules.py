@@ -78,7 +78,9 @@ class StepRule(NamedTuple):
             "hat": self.eps / root,
             "inside": math.sqrt(self.eps),
             "inside-uncorrected": math.sqrt(self.eps) / root,
-        }.get(self.placement, 0.0)
+            "none": 0.0,
+            NO_DIVISION: 0.0,
+        }[self.placement]
 
     def held_back_below(self, share: float) -> float:
         r"""Return the √v̂ below which ε takes more than a share of the step away.
