@@ -4,10 +4,12 @@ python -m adamlib.distributed.torchrun ARGUMENTS OF TORCHRUN
 """
 
 import functools
+import gc
 import importlib
 import os
 from typing import Any
 
+from .guarded import RARELY
 from .lifeline import end_with_parent
 
 SECONDS_TO_CLOSE = 3  # for processes that are asked to end; torchrun would wait for 30
@@ -36,6 +38,7 @@ def close_soon() -> None:
 def main() -> None:
     """Run torchrun with the arguments of this program."""
     end_with_parent()
+    gc.set_threshold(RARELY)
     if os.environ.get("USE_LIBUV") == "0":  # where torch is built without it
         without_libuv()
     close_soon()
