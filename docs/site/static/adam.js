@@ -319,8 +319,10 @@ function quotient(rule, { eps, c2 }, { mHat, vHat }, { round, scalar }) {
       return round(round(above / root(vHat)) + round(eps));
     case "missing":
       return round(above / root(vHat));
-    default: // "none"
+    case "none":
       return round(scalar(1.27) * round(Math.atan2(above, root(vHat))));
+    default:
+      throw new Error(`there is no formula for eps ${rule.placement}`);
   }
 }
 
