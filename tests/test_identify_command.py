@@ -107,7 +107,7 @@ DOES = {
     ),
     "gives_nan": (stepping("for p in params: p[...] = np.nan"), 2, "(?i)nan"),
     "changes_shapes": (
-        RIGHT.replace("p -= self.lr", "params[i] = p[..., None] - self.lr"),
+        RIGHT.replace("+ 1e-8)", "+ 1e-8)\n            params[i] = p[..., None]"),
         2,
         "(?i)shape|ValueError",
     ),
