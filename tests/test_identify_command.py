@@ -109,7 +109,7 @@ DOES = {
     "changes_shapes": (
         RIGHT.replace("+ 1e-8)", "+ 1e-8)\n            params[i] = p[..., None]"),
         2,
-        "(?i)shape|ValueError",
+        r"it makes arrays of shapes \[\(\d+, 1\), ",
     ),
     "needs_a_closure": (
         RIGHT.replace("self, params, grads)", "self, closure)").replace(
