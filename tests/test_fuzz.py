@@ -20,6 +20,7 @@ import adamlib.pytorch
 import cases as tables
 from adamlib import DIALECTS, AdamState, adam_step, init_state, kernels
 from adamlib.fused import programs
+from covering import covering
 from fuzzing import MANY, OPTIONS, filled, for_all, fuzz, numbers
 from test_pytorch import CARRIERS, CLASSES, assert_same, build, exchange, same_bits
 
@@ -316,16 +317,8 @@ def test_a_state_goes_from_torch_to_numpy_and_back(cases):
 
 # --- fused, to rounding -------------------------------------------------------------------------
 
-# Each is compiled once: all flags in float32, some in the other types.
-KINDS = [
-    *product(["float32"], ["", "L2", "decoupled"], [False, True], [False]),
-    ("float32", "L2", True, True),
-    ("float16", "L2", False, False),
-    ("bfloat16", "decoupled", True, False),
-    ("float64", "L2", True, True),
-    ("complex64", "", False, True),
-    ("complex128", "decoupled", True, False),
-]
+# Each is compiled once.
+KINDS = [*product(tables.DTYPES, ["", "L2", "decoupled"], [False, True], [False, True])]
 SIZED = {name: OPTIONS[name] for name in ("lr", "betas", "eps")}
 
 
@@ -401,11 +394,11 @@ def check_fused(run: FusedRun) -> None:
 
 
 @fuzz(5, -(-MANY // len(KINDS)))
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_fused_is_adam_step_to_rounding(kind, cases, monkeypatch):
+@pytest.mark.parametrize("dtype, decay, amsgrad, maximize", covering(KINDS))
+def test_fused_is_adam_step_to_rounding(dtype, decay, amsgrad, maximize, cases, monkeypatch):
     """Compiled in `make fuzz`; in `make test` what torch is given to compile, as it is."""
     monkeypatch.setattr("adamlib.fused.SLOTS", 2)  # three tensors are two calls
     if not MANY:
         monkeypatch.setattr(programs, "which", lambda name: name)
         monkeypatch.setattr("adamlib.fused.program", programs.to_trace)
-    for_all(cases, fused_runs(*kind), check_fused)
+    for_all(cases, fused_runs(dtype, decay, amsgrad, maximize), check_fused)
