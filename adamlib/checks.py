@@ -7,6 +7,7 @@ changed. ``what was given (what was expected)`` is the form where torch has no w
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from numbers import Integral, Rational, Real
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from .state import MOST_STEPS, AdamState, Array
 if TYPE_CHECKING:
     from .dialects import Dialect
 
-NUMPY = array_namespace(np.empty(0))  # known, as a small step is slowed by asking
 LARGEST = np.float64(sys.float_info.max)  # of NumPy, so that no array is rounded to compare
 
 
@@ -223,13 +223,19 @@ def check_amsgrad_held(held: bool) -> None:
 def check_float_array(name: str, value: Any) -> Any:
     """Return the namespace of an array of real or complex floats; refuse anything else."""
     if type(value) is np.ndarray and value.dtype.kind in "fc":
-        return NUMPY
+        return _of_numpy()
     if not is_array_api_obj(value):
         raise TypeError(f"{name} must be a float array, got {type(value).__name__}")
     xp = array_namespace(value)
     if not xp.isdtype(value.dtype, ("real floating", "complex floating")):
         raise TypeError(f"{name} must be a float array, got dtype {value.dtype}")
     return xp
+
+
+@cache
+def _of_numpy() -> Any:
+    """NumPy's namespace: asked for once, and not by an import, since it loads all of NumPy."""
+    return array_namespace(np.empty(0))
 
 
 def check_arrays(param: Array, grad: Array, state: AdamState, amsgrad: bool) -> Any:

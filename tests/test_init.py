@@ -43,6 +43,19 @@ def test_the_numpy_side_loads_nothing_heavy():
     assert run(code) == "[]\n"
 
 
+def test_a_first_step_on_torch_does_not_load_all_of_numpy():
+    code = """
+        import sys
+        import torch
+        from adamlib.pytorch import Adam
+        weight = torch.nn.Parameter(torch.ones(2))
+        weight.grad = torch.ones(2)
+        Adam([weight]).step()
+        print([m for m in ("numpy.testing", "numpy.f2py", "numpy.ma") if m in sys.modules])
+    """
+    assert run(textwrap.dedent(code)) == "[]\n"
+
+
 def test_import_takes_at_most_twice_the_time_of_numpy():
     """The median over pairs of fresh interpreters; the clock runs inside each."""
     code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
