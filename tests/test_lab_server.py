@@ -176,18 +176,35 @@ def test_it_listens_on_the_loopback_address_only(server):
             socket.create_connection((address, server), 2)
 
 
+@pytest.fixture
+def i_am(monkeypatch):
+    """Let this process be that of a user, on a machine with these users."""
+
+    def become(uid, users):
+        monkeypatch.setattr(os, "geteuid", lambda: uid)
+        found = [SimpleNamespace(pw_uid=user, pw_name=f"user{user}") for user in users]
+        monkeypatch.setattr(pwd, "getpwall", lambda: found)
+
+    return become
+
+
 @pytest.mark.parametrize(
-    "uid, users, told, says",
+    "uid, users, given, told, says",
     [
-        (1000, [1000], [], ""),
-        (0, [0, 33, 65534], ["--allow-root"], "only user"),
-        (0, [0, 1000], [], "as a user only"),
+        (1000, [1000], [], [], ""),
+        (0, [0, 33, 65534], [], ["--allow-root"], "only user"),
+        (0, [0, 1000], ["--no-browser", "--allow-root"], [], ""),
     ],
 )
-def test_root_starts_it_where_nobody_else_is_there(uid, users, told, says, monkeypatch, capsys):
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
-    found = [SimpleNamespace(pw_uid=user, pw_name=f"user{user}") for user in users]
-    monkeypatch.setattr(pwd, "getpwall", lambda: found)
-    assert lab.as_root() == told
-    printed = capsys.readouterr()
-    assert says in printed.out + printed.err
+def test_root_starts_it_where_nobody_else_is_there(uid, users, given, told, says, i_am, capsys):
+    i_am(uid, users)
+    assert lab.as_root(given) == told
+    printed = capsys.readouterr().out
+    assert says in printed and bool(says) == bool(printed)
+
+
+def test_where_somebody_else_is_there_root_is_told_so_and_no_server_starts(i_am, monkeypatch):
+    i_am(0, [0, 1000])
+    monkeypatch.setattr(lab.subprocess, "call", lambda *_, **__: pytest.fail("it was started"))
+    with pytest.raises(SystemExit, match="as a user only. Become one, such as user1000, or type"):
+        lab.open_lab(lab.ROOT / "notebooks", [])

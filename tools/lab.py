@@ -101,27 +101,25 @@ def command(folder: Path, extra: Sequence[str]) -> list[str]:
     ]
 
 
-def as_root() -> list[str]:
+def as_root(extra: Sequence[str]) -> list[str]:
     """What Jupyter must be told to start as root, which is right where nobody else is there."""
-    if os.name == "nt" or os.geteuid() != 0:
+    if os.name == "nt" or os.geteuid() != 0 or "--allow-root" in extra:
         return []
     import pwd
 
     people = [entry.pw_name for entry in pwd.getpwall() if 1000 <= entry.pw_uid < 60000]
     if people:
-        print(
+        sys.exit(
             f"You are root, and Jupyter starts as a user only. Become one, such as {people[0]}, "
-            'or type:\n\n    make lab LAB_ARGS="--allow-root"\n',
-            file=sys.stderr,
+            'or type:\n\n    make lab LAB_ARGS="--allow-root"\n'
         )
-        return []
     print("You are root, the only user here, as in a container: Jupyter starts all the same.")
     return ["--allow-root"]
 
 
 def open_lab(folder: Path, extra: Sequence[str]) -> int:
     """Run JupyterLab until it is stopped."""
-    extra = [*as_root(), *extra]
+    extra = [*as_root(extra), *extra]
     try:
         return subprocess.call(command(folder, extra), env=environment(folder))
     except KeyboardInterrupt:
